@@ -1,0 +1,192 @@
+package hearth
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// The engine names that Athena knows. Both Spark names run the same Spark here
+// and differ in what a request may say (its dialect).
+const (
+	EngineAuto     = "AUTO"
+	EnginePySpark3 = "PySpark engine version 3"
+	EngineSpark35  = "Apache Spark version 3.5"
+)
+
+// EngineVersion is the engine that was chosen and the one that runs.
+type EngineVersion struct {
+	Selected  string
+	Effective string
+}
+
+// EngineVersions lists the engines a workgroup can be set to. AUTO is not
+// among them: on Athena it always means the SQL engine.
+func EngineVersions() []EngineVersion {
+	return []EngineVersion{
+		{Selected: EnginePySpark3, Effective: EnginePySpark3},
+		{Selected: EngineSpark35, Effective: EngineSpark35},
+	}
+}
+
+// IsSpark reports whether sessions can run on the engine.
+func (v EngineVersion) IsSpark() bool {
+	return v.Effective == EnginePySpark3 || v.Effective == EngineSpark35
+}
+
+// Sizes of a session in DPUs. Athena fixes the size of a coordinator and of an
+// executor at one DPU.
+const (
+	DefaultMaxConcurrentDPUs = 20
+	MinMaxConcurrentDPUs     = 2
+	MaxMaxConcurrentDPUs     = 5000
+	CoresPerDPU              = 4 // one DPU is 4 cores and 16 GB (Athena's quotas page)
+)
+
+// EngineConfiguration is how large a session may grow and what Spark is told.
+// A nil map means that the member was not given; an empty one that it was
+// given empty: dbt always sends an empty SparkProperties.
+type EngineConfiguration struct {
+	CoordinatorDPUSize     int
+	MaxConcurrentDPUs      int
+	DefaultExecutorDPUSize int
+	AdditionalConfigs      map[string]string
+	SparkProperties        map[string]string
+	Classifications        []Classification
+}
+
+// Classification is a named set of properties; the one with the name
+// ClassificationSparkDefaults holds Spark properties.
+type Classification struct {
+	Name       string
+	Properties map[string]string
+}
+
+// ClassificationSparkDefaults names the classification of Spark properties.
+const ClassificationSparkDefaults = "spark-defaults"
+
+// AdditionalWorkingDirectory is a key of AdditionalConfigs that is Hearth's
+// own: the absolute directory that relative paths of the session's code start
+// from. It has to be on the machine of the driver.
+const AdditionalWorkingDirectory = "hearth.WorkingDirectory"
+
+// WithDefaults fills in what was not given, from the workgroup's own settings
+// first and from Athena's defaults then.
+func (c EngineConfiguration) WithDefaults(group EngineConfiguration) EngineConfiguration {
+	first := func(values ...int) int {
+		for _, v := range values {
+			if v != 0 {
+				return v
+			}
+		}
+		return 0
+	}
+	c.CoordinatorDPUSize = first(c.CoordinatorDPUSize, group.CoordinatorDPUSize, 1)
+	c.DefaultExecutorDPUSize = first(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, 1)
+	c.MaxConcurrentDPUs = first(c.MaxConcurrentDPUs, group.MaxConcurrentDPUs, DefaultMaxConcurrentDPUs)
+	if c.AdditionalConfigs == nil {
+		c.AdditionalConfigs = group.AdditionalConfigs
+	}
+	if c.SparkProperties == nil {
+		c.SparkProperties = group.SparkProperties
+	}
+	if c.Classifications == nil {
+		c.Classifications = group.Classifications
+	}
+	return c
+}
+
+// Check refuses what the engine's dialect does not take. The error's kind is
+// KindInvalid and its message names the member.
+func (c EngineConfiguration) Check(engine EngineVersion) error {
+	if engine.Effective == EngineSpark35 {
+		for member, given := range map[string]bool{
+			"CoordinatorDpuSize":     c.CoordinatorDPUSize != 0,
+			"DefaultExecutorDpuSize": c.DefaultExecutorDPUSize != 0,
+			"SparkProperties":        c.SparkProperties != nil,
+		} {
+			if given {
+				return Errorf(KindInvalid, "%s is not supported for %s; use Classifications with the name %s to set Spark properties.",
+					member, engine.Effective, ClassificationSparkDefaults)
+			}
+		}
+	}
+	for _, class := range c.Classifications {
+		if class.Name != ClassificationSparkDefaults {
+			return Errorf(KindInvalid, "Classification %q is not supported; the only one is %q.", class.Name, ClassificationSparkDefaults)
+		}
+	}
+	return checkProperties(c.Properties())
+}
+
+// reservedProperties cannot be set by a session, each for its reason. A name
+// that ends in a dot stands for everything that begins with it.
+var reservedProperties = map[string]string{
+	"spark.athena.":                   "the prefix is reserved",
+	"spark.hearth.":                   "the prefix is reserved",
+	"spark.master":                    "the workgroup decides where Spark runs",
+	"spark.submit.":                   "the server starts the driver itself",
+	"spark.app.id":                    "it is the session's id",
+	"spark.driver.extraJavaOptions":   "the server sets the driver's Java options",
+	"spark.driver.defaultJavaOptions": "the server sets the driver's Java options",
+}
+
+func checkProperties(properties map[string]string) error {
+	for _, key := range sortedKeys(properties) {
+		for reserved, reason := range reservedProperties {
+			if key == reserved || strings.HasSuffix(reserved, ".") && strings.HasPrefix(key, reserved) {
+				return Errorf(KindInvalid, "Spark property %s cannot be set by a session: %s. Remove it and start the session again.", key, reason)
+			}
+		}
+		if strings.ContainsAny(key+properties[key], "\x00\n\r") {
+			return Errorf(KindInvalid, "Spark property %q holds a line break or a NUL character.", key)
+		}
+	}
+	return nil
+}
+
+// Properties gives the Spark properties of either dialect. Keys that do not
+// begin with "spark." are left out, as Athena ignores them.
+func (c EngineConfiguration) Properties() map[string]string {
+	properties := make(map[string]string)
+	take := func(from map[string]string) {
+		for key, value := range from {
+			if strings.HasPrefix(key, "spark.") {
+				properties[key] = value
+			}
+		}
+	}
+	take(c.SparkProperties)
+	for _, class := range c.Classifications {
+		if class.Name == ClassificationSparkDefaults {
+			take(class.Properties)
+		}
+	}
+	return properties
+}
+
+// Cores is how many tasks a driver on this machine runs at once: those of its
+// executors' DPUs, but no more than the machine has cores. One DPU of
+// MaxConcurrentDPUs is the coordinator's.
+func (c EngineConfiguration) Cores() int {
+	return max(1, min(runtime.NumCPU(), (c.MaxConcurrentDPUs-1)*CoresPerDPU))
+}
+
+// Master is Spark's name of where tasks run.
+func (c EngineConfiguration) Master() string { return fmt.Sprintf("local[%d]", c.Cores()) }
+
+// DPUs is what a session on this machine holds while a calculation runs: its
+// cores in DPUs, rounded up; at least one.
+func (c EngineConfiguration) DPUs() int {
+	return max(1, (c.Cores()+CoresPerDPU-1)/CoresPerDPU)
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,218 @@
+package hearth
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Store keeps what the service has answered for. Every method is one
+// transaction that is on disk when the method returns. Methods return an Error
+// of the kinds named with them, or of KindInternal or KindUnavailable when the
+// store itself fails.
+type Store interface {
+	// CreateWorkGroup returns KindExists when the name is taken.
+	CreateWorkGroup(ctx context.Context, g WorkGroup) error
+	// WorkGroup returns KindNotFound (WorkGroupNotFound).
+	WorkGroup(ctx context.Context, name string) (WorkGroup, error)
+	// WorkGroups lists by name. It returns KindInvalid for a malformed cursor.
+	WorkGroups(ctx context.Context, page Page) ([]WorkGroup, Cursor, error)
+
+	// CreateSession records a new session. With a token that was used before
+	// it changes nothing and returns the session of then, and false. It
+	// returns KindIdempotencyMismatch when the token came with another digest.
+	CreateSession(ctx context.Context, s Session, token *Token) (session Session, created bool, err error)
+	// Session returns KindNotFound (SessionNotFound).
+	Session(ctx context.Context, id string) (Session, error)
+	// Sessions lists newest first; sessions added meanwhile never shift a
+	// page. It returns KindInvalid for a malformed cursor.
+	Sessions(ctx context.Context, filter SessionFilter, page Page) ([]Session, Cursor, error)
+	// LiveSessions lists all sessions that have not ended, oldest first.
+	LiveSessions(ctx context.Context) ([]Session, error)
+
+	// CreateCalculation records a new calculation and takes its session from
+	// IDLE to BUSY. It returns KindNotFound (SessionNotFound) and KindConflict
+	// (NotIdle). A token that was used before wins over the session's state:
+	// the answer is the calculation of then, and false. It returns
+	// KindIdempotencyMismatch when the token came with another digest.
+	CreateCalculation(ctx context.Context, c Calculation, token *Token) (calculation Calculation, created bool, err error)
+	// Calculation returns KindNotFound (CalculationNotFound).
+	Calculation(ctx context.Context, id string) (Calculation, error)
+	// Calculations lists newest first; calculations added meanwhile never
+	// shift a page. It returns KindInvalid for a malformed cursor.
+	Calculations(ctx context.Context, filter CalculationFilter, page Page) ([]Calculation, Cursor, error)
+	// LiveCalculation gives the one calculation of the session that has not
+	// ended. It returns KindNotFound when there is none.
+	LiveCalculation(ctx context.Context, sessionID string) (Calculation, error)
+
+	// Apply makes all the steps of a change, or none of them: each is a write
+	// guarded by the states that may lead to its To, and one row in the event
+	// log. A step to the state that is already there changes reason, times and
+	// figures only. It returns KindNotFound, and KindConflict when a guard
+	// refuses. Recorded times never go back: a step whose At is before
+	// ModifiedAt is recorded at ModifiedAt.
+	Apply(ctx context.Context, change Change) error
+
+	Close() error
+}
+
+// Change is what one transaction changes.
+type Change struct {
+	Session     *SessionChange
+	Calculation *CalculationChange
+}
+
+// Token makes a repeated request return the first answer. Scope keeps tokens
+// of different operations and principals apart; Digest stands for all other
+// parameters of the request.
+type Token struct {
+	Scope  string
+	Value  string
+	Digest string
+}
+
+// Cursor is an opaque place in a listing: "" at the beginning, and after the
+// last page.
+type Cursor string
+
+// Page asks for at most Limit items after a cursor.
+type Page struct {
+	Limit int
+	After Cursor
+}
+
+// MalformedCursor refuses a cursor that no listing gave.
+func MalformedCursor(c Cursor) *Error {
+	return Errorf(KindInvalid, "The nextPageToken is malformed: %s", string(c))
+}
+
+// Drivers launches Spark drivers and finds those that outlived the server. A
+// driver is known by the id of its session.
+type Drivers interface {
+	// Launch starts a driver and returns when its supervising process runs;
+	// Spark comes up later, as events tell. Launching an id again while its
+	// driver exists returns that driver. It returns KindUnavailable when the
+	// machine lacks something (engine, disk, memory) and says what.
+	Launch(ctx context.Context, launch Launch) (Driver, error)
+	// Recover finds the driver of a session after a restart. Adoption says
+	// what it found; the driver is nil only for NeverLaunched.
+	Recover(ctx context.Context, sessionID string) (Driver, Adoption, error)
+	// Known lists the ids of all drivers that left anything on this machine.
+	Known(ctx context.Context) ([]string, error)
+	// Remove deletes what an ended driver left. It returns KindConflict while
+	// the driver runs.
+	Remove(ctx context.Context, sessionID string) error
+}
+
+// Adoption is what a server finds of a driver after a restart.
+type Adoption string
+
+// The four cases, in the order in which they are looked for.
+const (
+	Alive         Adoption = "alive"                     // it answers; its journal is read on from where it was left
+	ExitedAway    Adoption = "exited while we were away" // it left its exit and its whole journal
+	NeverLaunched Adoption = "launch never finished"     // intended, but no process was started: launch it again
+	Gone          Adoption = "gone without a trace"      // it ran, and neither answers nor left an exit
+)
+
+// Launch says what driver to start.
+type Launch struct {
+	SessionID        string
+	Master           string            // Spark's master URL
+	Properties       map[string]string // Spark properties of the session
+	IdleTimeout      time.Duration     // the driver ends itself after that long without a calculation
+	WorkingDirectory string            // relative paths of the code start here; "" is a directory of the driver's own
+}
+
+// Driver is one running, or just ended, Spark driver. Its methods may be called
+// from several goroutines. All return KindUnavailable when it cannot be reached.
+type Driver interface {
+	// Execute hands over a calculation. Handing one over twice runs it once.
+	Execute(ctx context.Context, calculationID, code string) error
+	// Cancel asks for a calculation's code to stop. The driver escalates from
+	// an interrupt to ending itself, each step with a deadline, and tells by
+	// events. Cancelling what does not run does nothing.
+	Cancel(ctx context.Context, calculationID string) error
+	// End stops the driver, by force after a grace time. Events tell when.
+	End(ctx context.Context) error
+	// Follow reads the journal from an offset on and calls handle with each
+	// event in order, until the driver has exited (the last event is
+	// DriverExited), handle returns an error, or ctx is done. A driver that was
+	// lost without an exit ends its journal with a DriverExited that says so.
+	Follow(ctx context.Context, offset int64, handle func(DriverEvent) error) error
+	// Output opens what a calculation wrote to a stream, from offset on. Reads
+	// block while the calculation runs and end with io.EOF after it ended. It
+	// returns KindNotFound when the driver never had the calculation.
+	Output(ctx context.Context, calculationID string, stream Stream, offset int64) (io.ReadCloser, error)
+	// Result opens the calculation's result document, complete after
+	// CalculationEnded. It returns KindNotFound before.
+	Result(ctx context.Context, calculationID string) (io.ReadCloser, error)
+}
+
+// Stream is an output of a calculation.
+type Stream string
+
+// The streams.
+const (
+	Stdout Stream = "stdout"
+	Stderr Stream = "stderr"
+)
+
+// DriverEvent is one entry of a driver's journal.
+type DriverEvent struct {
+	Type   DriverEventType
+	At     time.Time
+	Offset int64 // where the journal goes on after this event
+
+	Phases []StartPhase // of DriverReady
+
+	CalculationID string        // of calculation events, and of DriverExited in the middle of one
+	Outcome       Outcome       // of CalculationEnded
+	Reason        string        // of CalculationEnded, DriverUnresponsive, DriverExited: for people
+	ExitStatus    int           // of CalculationEnded: what a program would have ended with
+	Ran           time.Duration // of CalculationEnded and DriverExited: how long the calculation's code ran
+	Progress      string        // of CalculationEnded: what part of its Spark work was done
+	Exit          ExitCause     // of DriverExited
+}
+
+// DriverEventType says what happened.
+type DriverEventType string
+
+// What can happen to a driver, in its usual order.
+const (
+	DriverReady        DriverEventType = "ready"        // Spark is up; calculations may come
+	CalculationStarted DriverEventType = "started"      // code began to run
+	CalculationEnded   DriverEventType = "finished"     // code has stopped; its output is complete
+	DriverUnresponsive DriverEventType = "unresponsive" // no heartbeat for a while
+	DriverResponsive   DriverEventType = "responsive"   // heartbeats are back
+	DriverExited       DriverEventType = "exited"       // no process of it is left
+)
+
+// Outcome is how a calculation's code ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeOK       Outcome = "ok"
+	OutcomeError    Outcome = "error"
+	OutcomeCanceled Outcome = "canceled"
+)
+
+// ExitCause is why a driver ended.
+type ExitCause string
+
+// The causes of an exit.
+const (
+	ExitRequested ExitCause = "requested" // End was called
+	ExitIdle      ExitCause = "idle"      // its idle timeout passed
+	ExitFault     ExitCause = "fault"     // anything else; Reason names it
+)
+
+// Objects keeps results under s3:// URIs.
+type Objects interface {
+	// Put writes the whole object or nothing. It returns KindUnavailable when
+	// the store is full or down and KindInvalid for an impossible URI.
+	Put(ctx context.Context, uri, contentType string, content io.Reader) error
+	// Open returns KindNotFound when there is no such object.
+	Open(ctx context.Context, uri string) (io.ReadCloser, error)
+}

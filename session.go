@@ -1,0 +1,164 @@
+package hearth
+
+import (
+	"strings"
+	"time"
+)
+
+// SessionState is where a session is in its life. The names and meanings are
+// Athena's (API_SessionStatus).
+type SessionState string
+
+// The eight states of a session.
+const (
+	SessionCreating    SessionState = "CREATING"    // recorded; its driver is being launched
+	SessionCreated     SessionState = "CREATED"     // its driver's processes run; Spark is starting
+	SessionIdle        SessionState = "IDLE"        // accepts a calculation
+	SessionBusy        SessionState = "BUSY"        // runs a calculation
+	SessionTerminating SessionState = "TERMINATING" // asked to end; the driver is being stopped
+	SessionTerminated  SessionState = "TERMINATED"  // ended on request or when idle; nothing of it runs
+	SessionDegraded    SessionState = "DEGRADED"    // its driver is held but does not answer
+	SessionFailed      SessionState = "FAILED"      // ended by a fault, which StateChangeReason names
+)
+
+// SessionTransitions is the session's state machine. Only DEGRADED leads back:
+// to IDLE or BUSY, when the driver answers again.
+var SessionTransitions = Transitions[SessionState]{
+	SessionCreating:    {SessionCreated, SessionTerminating, SessionFailed},
+	SessionCreated:     {SessionIdle, SessionDegraded, SessionTerminating, SessionFailed},
+	SessionIdle:        {SessionBusy, SessionDegraded, SessionTerminating, SessionFailed},
+	SessionBusy:        {SessionIdle, SessionDegraded, SessionTerminating, SessionFailed},
+	SessionDegraded:    {SessionCreated, SessionIdle, SessionBusy, SessionTerminating, SessionFailed},
+	SessionTerminating: {SessionTerminated, SessionFailed},
+	SessionTerminated:  {},
+	SessionFailed:      {},
+}
+
+// Ended reports whether the session is over.
+func (s SessionState) Ended() bool { return SessionTransitions.Final(s) }
+
+// Limits and defaults of a session (Athena's model and user guide).
+const (
+	DefaultIdleTimeout = 20 * time.Minute
+	MinIdleTimeout     = 1 * time.Minute
+	MaxIdleTimeout     = 480 * time.Minute
+	MaxReasonLength    = 1024 // characters of a StateChangeReason
+)
+
+// Reasons that clients or people know from Athena.
+const (
+	// ReasonTerminated is what Athena gives after a request to end a session
+	// and after its idle timeout alike (user guide, troubleshooting sessions).
+	ReasonTerminated = "Session was terminated per request"
+	// ReasonCalculationEnded is given to a calculation that its session's end
+	// stopped.
+	ReasonCalculationEnded = "The calculation was canceled because the session was terminated"
+)
+
+// Session is one Spark driver's life, as a client sees it.
+type Session struct {
+	ID          string
+	WorkGroup   string
+	Description string
+	Owner       string // access key id of the principal that started it
+
+	Engine              EngineVersion
+	EngineConfiguration EngineConfiguration // as asked for, with defaults filled in
+	NotebookVersion     string
+	Configuration       SessionConfiguration
+
+	State             SessionState
+	StateChangeReason string // why it is in State; the real cause when FAILED
+	StartedAt         time.Time
+	ModifiedAt        time.Time // never goes back
+	EndedAt           time.Time // zero until it has ended
+	IdleSince         time.Time // zero unless IDLE
+
+	DPUMillis int64 // DPUs held × milliseconds of wall time that calculations ran
+
+	// Phases tell where the time of the start went, in order.
+	Phases []StartPhase
+	// JournalOffset is how far the driver's journal has been acted upon: after
+	// a restart the server reads on from here.
+	JournalOffset int64
+	// EndRequested records a request to end the session, so that a server that
+	// starts in the middle carries it out.
+	EndRequested bool
+}
+
+// SessionConfiguration is what a session was set up with.
+type SessionConfiguration struct {
+	ExecutionRole    string
+	WorkingDirectory string // s3:// location of its calculations' results
+	IdleTimeout      time.Duration
+	Encryption       *Encryption // of results; nil when not asked for
+}
+
+// Encryption asks for encryption of results at rest.
+type Encryption struct {
+	Option string // SSE_S3, SSE_KMS or CSE_KMS
+	KMSKey string
+}
+
+// StartPhase is one part of a driver's start and what it took.
+type StartPhase struct {
+	Name string        `json:"name"` // spawn, python, jvm, spark_context, first_job
+	Took time.Duration `json:"took"`
+}
+
+// SessionRequest asks for a session. The zero value of a member means that it
+// was not given.
+type SessionRequest struct {
+	WorkGroup           string
+	Description         string
+	EngineConfiguration EngineConfiguration
+	NotebookVersion     string
+	IdleTimeout         time.Duration
+	ExecutionRole       string
+	Token               string // ClientRequestToken
+}
+
+// SessionChange is one guarded step of a session: it is applied only when To
+// may follow the session's state.
+type SessionChange struct {
+	ID     string
+	To     SessionState
+	Reason string // replaces StateChangeReason, also when empty
+	At     time.Time
+	Note   string // what the event log says beside the states; "" is fine
+
+	Phases        []StartPhase // recorded when not nil
+	AddDPUMillis  int64
+	JournalOffset int64 // recorded when greater than what is
+	EndRequested  bool  // recorded when true; never taken back
+}
+
+// SessionFilter selects sessions to list. WorkGroup is required at the API;
+// the empty one selects all.
+type SessionFilter struct {
+	WorkGroup string
+	State     SessionState // "" is any
+}
+
+// NotIdle is the refusal of a calculation by a session that cannot take one.
+// Clients match its text to the letter: dbt waits on BUSY and replaces the
+// session on the others.
+func NotIdle(state SessionState) *Error {
+	return Errorf(KindConflict, "Session is in the %s state; needs to be IDLE to accept Calculations.", state)
+}
+
+// SessionNotFound says that no such session is known.
+func SessionNotFound(id string) *Error {
+	return Errorf(KindNotFound, "Session %s is not found.", id)
+}
+
+// ClipReason makes text fit for a StateChangeReason: valid, trimmed and at
+// most MaxReasonLength characters, keeping the end, where causes stand.
+func ClipReason(text string) string {
+	text = strings.TrimSpace(strings.ToValidUTF8(text, "�"))
+	runes := []rune(text)
+	if len(runes) <= MaxReasonLength {
+		return text
+	}
+	return "…" + string(runes[len(runes)-MaxReasonLength+1:])
+}
