@@ -20,8 +20,10 @@ type Store interface {
 
 	// CreateSession records a new session. With a token that was used before
 	// it changes nothing and returns the session of then, and false. It
-	// returns KindIdempotencyMismatch when the token came with another digest.
-	CreateSession(ctx context.Context, s Session, token *Token) (session Session, created bool, err error)
+	// returns KindIdempotencyMismatch when the token came with another digest,
+	// and KindTooMany (TooManySessions) when maxLive sessions, unless 0, have
+	// not ended. A token that was used before wins over the limit.
+	CreateSession(ctx context.Context, s Session, maxLive int, token *Token) (session Session, created bool, err error)
 	// Session returns KindNotFound (SessionNotFound).
 	Session(ctx context.Context, id string) (Session, error)
 	// Sessions lists newest first; sessions added meanwhile never shift a

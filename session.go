@@ -152,6 +152,12 @@ func SessionNotFound(id string) *Error {
 	return Errorf(KindNotFound, "Session %s is not found.", id)
 }
 
+// TooManySessions refuses a session over the limit. dbt's pool waits on the
+// first three words.
+func TooManySessions(limit int) *Error {
+	return Errorf(KindTooMany, "Maximum allowed sessions reached: %d are open. Terminate one and start again.", limit)
+}
+
 // ClipReason makes text fit for a StateChangeReason: valid, trimmed and at
 // most MaxReasonLength characters, keeping the end, where causes stand.
 func ClipReason(text string) string {

@@ -1,0 +1,205 @@
+package sessions
+
+import (
+	"time"
+
+	"hearth"
+)
+
+// facts are all that a decision may look at.
+type facts struct {
+	session     hearth.Session
+	calculation *hearth.Calculation // the one that has not ended, if there is one
+	now         time.Time
+}
+
+// step is a decision: the transactions to make, in order, and whether the
+// calculation's files have to be at the output location before the first.
+type step struct {
+	changes []hearth.Change
+	publish bool
+}
+
+func (s step) idle() bool { return len(s.changes) == 0 }
+
+func one(change hearth.Change) step { return step{changes: []hearth.Change{change}} }
+
+// onLaunched: the driver's processes run.
+func onLaunched(f facts) step {
+	if f.session.State != hearth.SessionCreating {
+		return step{}
+	}
+	return one(hearth.Change{Session: f.sessionTo(hearth.SessionCreated, "", f.now)})
+}
+
+// onLaunchRefused: there is no driver and there will be none.
+func onLaunchRefused(f facts, reason string) step {
+	return onExited(f, hearth.DriverEvent{Type: hearth.DriverExited, At: f.now, Exit: hearth.ExitFault, Reason: reason})
+}
+
+// onTerminate: somebody asks for the session's end. Asking again, or after the
+// end, changes nothing.
+func onTerminate(f facts) step {
+	if f.session.State.Ended() || f.session.State == hearth.SessionTerminating {
+		return step{}
+	}
+	change := f.sessionTo(hearth.SessionTerminating, hearth.ReasonTerminated, f.now)
+	change.EndRequested = true
+	return one(hearth.Change{Session: change})
+}
+
+// onCancel: somebody asks for the calculation's stop.
+func onCancel(f facts) step {
+	if f.calculation == nil || f.calculation.State == hearth.CalculationCanceling {
+		return step{}
+	}
+	return one(hearth.Change{Calculation: &hearth.CalculationChange{
+		ID: f.calculation.ID, To: hearth.CalculationCanceling, At: f.now,
+	}})
+}
+
+// onEvent: the driver's journal tells something. Events of a calculation that
+// has ended in the record were acted upon before; they change nothing.
+func onEvent(f facts, e hearth.DriverEvent) step {
+	if f.session.State.Ended() {
+		return step{}
+	}
+	switch e.Type {
+	case hearth.DriverReady:
+		return onReady(f, e)
+	case hearth.CalculationStarted:
+		return onStarted(f, e)
+	case hearth.CalculationEnded:
+		return onFinished(f, e)
+	case hearth.DriverUnresponsive:
+		return onUnresponsive(f, e)
+	case hearth.DriverResponsive:
+		return onResponsive(f, e)
+	case hearth.DriverExited:
+		return onExited(f, e)
+	}
+	return step{}
+}
+
+func onReady(f facts, e hearth.DriverEvent) step {
+	if f.session.State != hearth.SessionCreated {
+		return step{}
+	}
+	change := f.sessionTo(hearth.SessionIdle, "", e.At)
+	change.Phases = e.Phases
+	change.JournalOffset = e.Offset
+	return one(hearth.Change{Session: change})
+}
+
+func onStarted(f facts, e hearth.DriverEvent) step {
+	if !f.runs(e.CalculationID) || !hearth.CalculationTransitions.Allows(f.calculation.State, hearth.CalculationRunning) {
+		return step{}
+	}
+	return one(hearth.Change{Calculation: &hearth.CalculationChange{
+		ID: e.CalculationID, To: hearth.CalculationRunning, At: e.At,
+	}})
+}
+
+// onFinished ends the calculation and frees the session in one transaction,
+// so that nobody sees a COMPLETED calculation in a BUSY session.
+func onFinished(f facts, e hearth.DriverEvent) step {
+	if !f.runs(e.CalculationID) {
+		return step{}
+	}
+	dpu := f.dpuMillis(e.Ran)
+	calculation := &hearth.CalculationChange{
+		ID: e.CalculationID, At: e.At, AddDPUMillis: dpu, Progress: e.Progress, ExitStatus: e.ExitStatus,
+	}
+	switch {
+	case f.calculation.State == hearth.CalculationCanceling:
+		calculation.To, calculation.Reason = hearth.CalculationCanceled, "The calculation was canceled per request"
+	case e.Outcome == hearth.OutcomeOK:
+		calculation.To = hearth.CalculationCompleted
+	case e.Outcome == hearth.OutcomeCanceled:
+		calculation.To, calculation.Reason = hearth.CalculationCanceled, e.Reason
+	default:
+		calculation.To, calculation.Reason = hearth.CalculationFailed, hearth.ClipReason(e.Reason)
+	}
+	session := f.sessionTo(f.session.State, f.session.StateChangeReason, e.At)
+	if f.session.State == hearth.SessionBusy {
+		session = f.sessionTo(hearth.SessionIdle, "", e.At)
+	}
+	session.AddDPUMillis = dpu
+	session.JournalOffset = e.Offset
+	return step{changes: []hearth.Change{{Session: session, Calculation: calculation}}, publish: true}
+}
+
+func onUnresponsive(f facts, e hearth.DriverEvent) step {
+	if !hearth.SessionTransitions.Allows(f.session.State, hearth.SessionDegraded) {
+		return step{}
+	}
+	return one(hearth.Change{Session: f.sessionTo(hearth.SessionDegraded, hearth.ClipReason(e.Reason), e.At)})
+}
+
+func onResponsive(f facts, e hearth.DriverEvent) step {
+	if f.session.State != hearth.SessionDegraded {
+		return step{}
+	}
+	to := hearth.SessionIdle
+	switch {
+	case f.calculation != nil:
+		to = hearth.SessionBusy
+	case f.session.Phases == nil:
+		to = hearth.SessionCreated
+	}
+	return one(hearth.Change{Session: f.sessionTo(to, "", e.At)})
+}
+
+// onExited ends the session and what ran in it. An end that was asked for, or
+// that the idle timeout brought, goes through TERMINATING like any other, and
+// has the reason that Athena gives to both; the event log tells them apart.
+func onExited(f facts, e hearth.DriverEvent) step {
+	wanted := f.session.State == hearth.SessionTerminating || e.Exit != hearth.ExitFault
+	dpu := int64(0)
+	var calculation *hearth.CalculationChange
+	if f.calculation != nil {
+		dpu = f.dpuMillis(e.Ran)
+		calculation = &hearth.CalculationChange{
+			ID: f.calculation.ID, To: hearth.CalculationFailed, Reason: hearth.ClipReason(e.Reason),
+			At: e.At, AddDPUMillis: dpu, ExitStatus: 1,
+		}
+		switch {
+		case wanted:
+			calculation.To, calculation.Reason = hearth.CalculationCanceled, hearth.ReasonCalculationEnded
+		case f.calculation.State == hearth.CalculationCanceling:
+			calculation.To = hearth.CalculationCanceled
+		}
+	}
+
+	last := f.sessionTo(hearth.SessionFailed, hearth.ClipReason(e.Reason), e.At)
+	if wanted {
+		last = f.sessionTo(hearth.SessionTerminated, hearth.ReasonTerminated, e.At)
+		last.Note = e.Reason
+	}
+	last.AddDPUMillis = dpu
+	last.JournalOffset = e.Offset
+
+	end := step{publish: calculation != nil}
+	if wanted && f.session.State != hearth.SessionTerminating {
+		first := f.sessionTo(hearth.SessionTerminating, hearth.ReasonTerminated, e.At)
+		first.Note = e.Reason
+		end.changes = append(end.changes, hearth.Change{Session: first})
+	}
+	end.changes = append(end.changes, hearth.Change{Session: last, Calculation: calculation})
+	return end
+}
+
+func (f facts) sessionTo(to hearth.SessionState, reason string, at time.Time) *hearth.SessionChange {
+	return &hearth.SessionChange{ID: f.session.ID, To: to, Reason: reason, At: at}
+}
+
+// runs reports whether the record has the calculation as not ended.
+func (f facts) runs(calculationID string) bool {
+	return f.calculation != nil && f.calculation.ID == calculationID
+}
+
+// dpuMillis is what a run is accounted as. Whatever ran has run for at least
+// one millisecond.
+func (f facts) dpuMillis(ran time.Duration) int64 {
+	return max(1, ran.Milliseconds()) * int64(f.session.EngineConfiguration.DPUs())
+}

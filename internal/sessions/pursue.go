@@ -1,0 +1,245 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"hearth"
+)
+
+// retryAfter is how long a session's tending waits before it tries again what
+// the store or the output location refused. Nothing is given up meanwhile: the
+// driver keeps what it did.
+const retryAfter = time.Second
+
+// pursuit is the tending of one session: its goroutines carry out what is
+// recorded and record what the driver did.
+type pursuit struct {
+	woken chan struct{} // has room for one: a wake-up is never lost and never counted
+
+	mu     sync.Mutex
+	driver hearth.Driver // nil until it is launched or found
+}
+
+func (p *pursuit) attach(driver hearth.Driver) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.driver = driver
+}
+
+func (p *pursuit) attached() hearth.Driver {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.driver
+}
+
+func (s *Service) pursuitOf(sessionID string) *pursuit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[sessionID]
+}
+
+func (s *Service) wake(sessionID string) {
+	if p := s.pursuitOf(sessionID); p != nil {
+		select {
+		case p.woken <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// find gets a session's driver. Without driver and error there is none, and
+// the session has ended for that.
+type find func(ctx context.Context, f facts) (hearth.Driver, error)
+
+// tend looks after a session from now until it has ended or the server leaves.
+func (s *Service) tend(sessionID string, find find) {
+	p := &pursuit{woken: make(chan struct{}, 1)}
+	s.mu.Lock()
+	s.live[sessionID] = p
+	s.mu.Unlock()
+	s.tending.Go(func() {
+		for {
+			err := s.tendOnce(s.leaving, sessionID, p, find)
+			if err == nil {
+				s.mu.Lock()
+				delete(s.live, sessionID)
+				s.mu.Unlock()
+				return
+			}
+			if s.leaving.Err() != nil {
+				return
+			}
+			s.log.Error("a session's tending was held up and is tried again", "session", sessionID, "error", err, "after", retryAfter)
+			if !pause(s.leaving, retryAfter) {
+				return
+			}
+		}
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// tendOnce returns nil when the session has ended. Called again after an
+// error, it begins from the record.
+func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, find find) error {
+	f, err := s.facts(ctx, sessionID)
+	if err != nil || f.session.State.Ended() {
+		return err
+	}
+	driver := p.attached()
+	if driver == nil {
+		if driver, err = find(ctx, f); err != nil || driver == nil {
+			return err
+		}
+		p.attach(driver)
+	}
+	if err := s.settle(ctx, sessionID, func(f facts) (step, error) { return onLaunched(f), nil }); err != nil {
+		return err
+	}
+
+	pursuing, finish := context.WithCancel(ctx)
+	pursued := make(chan struct{})
+	go func() {
+		defer close(pursued)
+		s.pursue(pursuing, sessionID, p, driver)
+	}()
+	defer func() { finish(); <-pursued }()
+	return s.follow(ctx, f.session, driver)
+}
+
+// launch starts the session's driver.
+func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
+	refused := ""
+	if !f.session.EndRequested {
+		driver, err := s.drivers.Launch(ctx, launchOf(f.session))
+		if err == nil || ctx.Err() != nil {
+			return driver, err
+		}
+		s.log.Error("a driver could not be launched", "session", f.session.ID, "error", err)
+		refused = "The driver could not be launched: " + hearth.MessageOf(err)
+	}
+	return nil, s.settle(ctx, f.session.ID, func(f facts) (step, error) { return onLaunchRefused(f, refused), nil })
+}
+
+func launchOf(session hearth.Session) hearth.Launch {
+	c := session.EngineConfiguration
+	return hearth.Launch{
+		SessionID:        session.ID,
+		Master:           c.Master(),
+		Properties:       c.Properties(),
+		IdleTimeout:      session.Configuration.IdleTimeout,
+		WorkingDirectory: c.AdditionalConfigs[hearth.AdditionalWorkingDirectory],
+	}
+}
+
+// pursue tells the driver what is recorded and it has not been told, each time
+// it is woken and once at the beginning.
+func (s *Service) pursue(ctx context.Context, sessionID string, p *pursuit, driver hearth.Driver) {
+	told := ""
+	for {
+		err := s.tell(ctx, sessionID, driver, &told)
+		if err != nil && ctx.Err() == nil {
+			// A driver that cannot be reached is gone or going: its journal says
+			// which. One that is neither is told again.
+			s.log.Warn("a driver could not be told what is recorded", "session", sessionID, "error", err)
+			if !pause(ctx, retryAfter) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-p.woken:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Service) tell(ctx context.Context, sessionID string, driver hearth.Driver, told *string) error {
+	f, err := s.facts(ctx, sessionID)
+	if err != nil {
+		return err
+	}
+	if f.session.EndRequested {
+		return driver.End(ctx)
+	}
+	if f.calculation == nil {
+		return nil
+	}
+	if *told != f.calculation.ID {
+		if err := driver.Execute(ctx, f.calculation.ID, f.calculation.Code); err != nil {
+			return err
+		}
+		*told = f.calculation.ID
+		s.changes.tell(f.calculation.ID) // somebody may wait for its output
+	}
+	if f.calculation.State == hearth.CalculationCanceling {
+		return driver.Cancel(ctx, f.calculation.ID)
+	}
+	return nil
+}
+
+// follow turns the driver's journal into transactions until the session has
+// ended.
+func (s *Service) follow(ctx context.Context, session hearth.Session, driver hearth.Driver) error {
+	return driver.Follow(ctx, session.JournalOffset, func(e hearth.DriverEvent) error {
+		return s.settle(ctx, session.ID, func(f facts) (step, error) {
+			decision := onEvent(f, e)
+			if !decision.publish {
+				return decision, nil
+			}
+			lost := e.Type == hearth.DriverExited
+			return decision, s.publish(ctx, *f.calculation, driver, lost, e.Reason)
+		})
+	})
+}
+
+// publish copies a calculation's files to the output location, where they have
+// to be before its end is told. When the driver was lost in the middle, there
+// is what it had written by then, and stderr ends with the reason.
+func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hearth.Driver, lost bool, reason string) error {
+	for stream, uri := range map[hearth.Stream]string{hearth.Stdout: c.StdoutURI(), hearth.Stderr: c.StderrURI()} {
+		content, err := driver.Output(ctx, c.ID, stream, 0)
+		if hearth.KindOf(err) == hearth.KindNotFound {
+			content, err = io.NopCloser(strings.NewReader("")), nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s of calculation %s: %w", stream, c.ID, err)
+		}
+		whole := io.Reader(content)
+		if lost && stream == hearth.Stderr {
+			whole = io.MultiReader(content, strings.NewReader(reason+"\n"))
+		}
+		err = errors.Join(s.objects.Put(ctx, uri, "text/plain; charset=utf-8", whole), content.Close())
+		if err != nil {
+			return fmt.Errorf("publish %s of calculation %s: %w", stream, c.ID, err)
+		}
+	}
+	result, err := driver.Result(ctx, c.ID)
+	if hearth.KindOf(err) == hearth.KindNotFound {
+		result, err = lostResult(reason), nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the result of calculation %s: %w", c.ID, err)
+	}
+	err = errors.Join(s.objects.Put(ctx, c.ResultURI()+"result.json", "application/json", result), result.Close())
+	if err != nil {
+		return fmt.Errorf("publish the result of calculation %s: %w", c.ID, err)
+	}
+	return nil
+}

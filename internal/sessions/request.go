@@ -1,0 +1,190 @@
+package sessions
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"hearth"
+)
+
+// launchPatience is how long Start waits for the driver's processes, so that
+// its answer is CREATED as Athena's is. A slower launch goes on behind it.
+const launchPatience = 2 * time.Second
+
+// notebookIDConfig is the key of AdditionalConfigs by which a session belongs
+// to a notebook (AWS's CloudTrail samples).
+const notebookIDConfig = "NotebookId"
+
+// Start records a session and launches its driver. It returns KindNotFound for
+// an unknown workgroup, KindInvalid for a request that the workgroup's engine
+// does not take, KindIdempotencyMismatch, and KindTooMany over the limit of
+// sessions. What goes wrong after the session is recorded is told by its state.
+func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
+	group, err := s.store.WorkGroup(ctx, r.WorkGroup)
+	if err != nil {
+		return hearth.Session{}, err
+	}
+	session, err := newSession(s.now(), principal, group, r)
+	if err != nil {
+		return hearth.Session{}, err
+	}
+
+	recorded, created, err := s.store.CreateSession(ctx, session, s.maxSessions, token(principal, "StartSession", r.Token, withoutToken(r)))
+	if err != nil || !created {
+		return recorded, err
+	}
+	s.tend(session.ID, s.launch)
+
+	patience, stop := context.WithTimeout(ctx, launchPatience)
+	defer stop()
+	return s.AwaitSession(patience, session.ID, hearth.SessionCreating)
+}
+
+func newSession(now time.Time, principal string, group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Session, error) {
+	switch {
+	case !group.Engine.IsSpark():
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "Workgroup EngineVersion is not Spark.")
+	case !group.Enabled:
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "WorkGroup %s is disabled. Enable it, or start the session in another one.", group.Name)
+	case r.EngineConfiguration.AdditionalConfigs[notebookIDConfig] != "" && r.NotebookVersion == "":
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "NotebookVersion is required when NotebookId is provided.")
+	}
+	if err := r.EngineConfiguration.Check(group.Engine); err != nil {
+		return hearth.Session{}, err
+	}
+	if dir := r.EngineConfiguration.AdditionalConfigs[hearth.AdditionalWorkingDirectory]; dir != "" && !filepath.IsAbs(dir) {
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "%s has to be an absolute path, and %q is not.", hearth.AdditionalWorkingDirectory, dir)
+	}
+	timeout := r.IdleTimeout
+	if timeout == 0 {
+		timeout = hearth.DefaultIdleTimeout
+	}
+	if timeout < hearth.MinIdleTimeout || timeout > hearth.MaxIdleTimeout {
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "The idle timeout has to be %v to %v minutes, and %v is not.",
+			hearth.MinIdleTimeout.Minutes(), hearth.MaxIdleTimeout.Minutes(), timeout.Minutes())
+	}
+	var defaults hearth.EngineConfiguration
+	if group.EngineConfiguration != nil {
+		defaults = *group.EngineConfiguration
+	}
+	role := r.ExecutionRole
+	if role == "" {
+		role = group.ExecutionRole
+	}
+	id := hearth.NewID(now)
+	return hearth.Session{
+		ID:                  id,
+		WorkGroup:           group.Name,
+		Description:         r.Description,
+		Owner:               principal,
+		Engine:              group.Engine,
+		EngineConfiguration: r.EngineConfiguration.WithDefaults(defaults),
+		NotebookVersion:     r.NotebookVersion,
+		Configuration: hearth.SessionConfiguration{
+			ExecutionRole:    role,
+			WorkingDirectory: group.SessionDirectory(id),
+			IdleTimeout:      timeout,
+			Encryption:       group.Encryption,
+		},
+		State:      hearth.SessionCreating,
+		StartedAt:  now,
+		ModifiedAt: now,
+	}, nil
+}
+
+// Terminate asks for a session's end and returns its state, which is
+// TERMINATING unless it has ended before. It returns KindNotFound.
+func (s *Service) Terminate(ctx context.Context, id string) (hearth.SessionState, error) {
+	if err := s.settle(ctx, id, func(f facts) (step, error) { return onTerminate(f), nil }); err != nil {
+		return "", err
+	}
+	s.wake(id)
+	session, err := s.store.Session(ctx, id)
+	return session.State, err
+}
+
+// Submit records a calculation, takes its session from IDLE to BUSY and hands
+// it to the driver. It returns KindNotFound for an unknown session, KindConflict
+// (hearth.NotIdle), KindInvalid for code that is missing or too long, and
+// KindIdempotencyMismatch.
+func (s *Service) Submit(ctx context.Context, principal string, r hearth.CalculationRequest) (hearth.Calculation, error) {
+	if n := utf8.RuneCountInString(r.Code); n > hearth.MaxCodeLength {
+		return hearth.Calculation{}, hearth.Errorf(hearth.KindInvalid, "The code has %d characters; at most %d are allowed.", n, hearth.MaxCodeLength)
+	}
+	session, err := s.store.Session(ctx, r.SessionID)
+	if err != nil {
+		return hearth.Calculation{}, err
+	}
+	now := s.now()
+	id := hearth.NewID(now)
+	c, created, err := s.store.CreateCalculation(ctx, hearth.Calculation{
+		ID:               id,
+		SessionID:        session.ID,
+		Description:      r.Description,
+		Code:             r.Code,
+		State:            hearth.CalculationCreating,
+		SubmittedAt:      now,
+		WorkingDirectory: session.Configuration.WorkingDirectory + "/" + id,
+	}, token(principal, "StartCalculationExecution", r.Token, withoutCalculationToken(r)))
+	if err == nil && created {
+		s.changes.tell(session.ID)
+		s.wake(session.ID)
+	}
+	return c, err
+}
+
+// Cancel asks for a calculation's stop and returns its state, which is
+// CANCELING unless it has ended before. It returns KindNotFound.
+func (s *Service) Cancel(ctx context.Context, id string) (hearth.CalculationState, error) {
+	c, err := s.store.Calculation(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	err = s.settle(ctx, c.SessionID, func(f facts) (step, error) {
+		if !f.runs(id) {
+			return step{}, nil
+		}
+		return onCancel(f), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	s.wake(c.SessionID)
+	c, err = s.store.Calculation(ctx, id)
+	return c.State, err
+}
+
+// token makes a request repeatable. Principals and operations have tokens of
+// their own.
+func token(principal, operation, value string, parameters any) *hearth.Token {
+	if value == "" {
+		return nil
+	}
+	text, err := json.Marshal(parameters) // maps are written in the order of their keys
+	if err != nil {
+		panic(fmt.Sprintf("parameters of %s cannot be written as JSON: %v", operation, err))
+	}
+	digest := sha256.Sum256(text)
+	return &hearth.Token{
+		Scope:  strings.Join([]string{principal, operation}, "/"),
+		Value:  value,
+		Digest: hex.EncodeToString(digest[:]),
+	}
+}
+
+func withoutToken(r hearth.SessionRequest) hearth.SessionRequest {
+	r.Token = ""
+	return r
+}
+
+func withoutCalculationToken(r hearth.CalculationRequest) hearth.CalculationRequest {
+	r.Token = ""
+	return r
+}

@@ -1,0 +1,288 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hearth"
+)
+
+// Config is what a Service is made of. Store, Drivers and Objects are required.
+type Config struct {
+	Store   hearth.Store
+	Drivers hearth.Drivers
+	Objects hearth.Objects
+
+	// MaxSessions is the most sessions that may live at once; 0 sets no limit.
+	MaxSessions int
+	// Now tells the time; nil is time.Now.
+	Now func() time.Time
+	// Log gets what no caller is there to be told; nil discards it.
+	Log *slog.Logger
+}
+
+// Service runs sessions. Make it with New, let it take up the sessions of an
+// earlier server with Resume, and leave with Close: leaving ends no session.
+type Service struct {
+	store       hearth.Store
+	drivers     hearth.Drivers
+	objects     hearth.Objects
+	maxSessions int
+	now         func() time.Time
+	log         *slog.Logger
+
+	changes notices
+
+	leaving context.Context // done when the server leaves; sessions go on
+	leave   context.CancelFunc
+	tending sync.WaitGroup
+
+	mu   sync.Mutex
+	live map[string]*pursuit // by session id; a session is here until it has ended
+}
+
+// errLeaving ends what would wait longer than the server is there.
+var errLeaving = hearth.Errorf(hearth.KindUnavailable, "The server is stopping. Ask again when it is back; the session goes on meanwhile.")
+
+// New makes a Service.
+func New(c Config) *Service {
+	s := &Service{
+		store:       c.Store,
+		drivers:     c.Drivers,
+		objects:     c.Objects,
+		maxSessions: c.MaxSessions,
+		now:         c.Now,
+		log:         c.Log,
+		live:        make(map[string]*pursuit),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.leaving, s.leave = context.WithCancel(context.Background())
+	return s
+}
+
+// Close stops tending the sessions and waits until nothing of the Service
+// runs. The sessions themselves go on.
+func (s *Service) Close() {
+	s.leave()
+	s.tending.Wait()
+}
+
+// EndAll asks all live sessions to end and waits until they have, or ctx is done.
+func (s *Service) EndAll(ctx context.Context) error {
+	live, err := s.store.LiveSessions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, session := range live {
+		if _, err := s.Terminate(ctx, session.ID); err != nil {
+			return err
+		}
+	}
+	for _, session := range live {
+		if err := s.awaitEnd(ctx, session.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) awaitEnd(ctx context.Context, id string) error {
+	for {
+		session, err := s.store.Session(ctx, id)
+		if err != nil || session.State.Ended() {
+			return err
+		}
+		if _, err := s.AwaitSession(ctx, id, session.State); err != nil {
+			return err
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Session gives a session. It returns KindNotFound.
+func (s *Service) Session(ctx context.Context, id string) (hearth.Session, error) {
+	return s.store.Session(ctx, id)
+}
+
+// Sessions lists the sessions of a workgroup, newest first. It returns
+// KindNotFound for an unknown workgroup and KindInvalid for a bad cursor.
+func (s *Service) Sessions(ctx context.Context, f hearth.SessionFilter, p hearth.Page) ([]hearth.Session, hearth.Cursor, error) {
+	if f.WorkGroup != "" {
+		if _, err := s.store.WorkGroup(ctx, f.WorkGroup); err != nil {
+			return nil, "", err
+		}
+	}
+	return s.store.Sessions(ctx, f, p)
+}
+
+// Calculation gives a calculation. It returns KindNotFound.
+func (s *Service) Calculation(ctx context.Context, id string) (hearth.Calculation, error) {
+	return s.store.Calculation(ctx, id)
+}
+
+// Calculations lists the calculations of a session, newest first. It returns
+// KindNotFound for an unknown session and KindInvalid for a bad cursor.
+func (s *Service) Calculations(ctx context.Context, f hearth.CalculationFilter, p hearth.Page) ([]hearth.Calculation, hearth.Cursor, error) {
+	if _, err := s.store.Session(ctx, f.SessionID); err != nil {
+		return nil, "", err
+	}
+	return s.store.Calculations(ctx, f, p)
+}
+
+// Executors lists what holds a session's resources; state "" is any. It
+// returns KindNotFound.
+func (s *Service) Executors(ctx context.Context, sessionID string, state hearth.ExecutorState) ([]hearth.Executor, error) {
+	session, err := s.store.Session(ctx, sessionID)
+	if err != nil {
+		return nil, err
+	}
+	var executors []hearth.Executor
+	for _, e := range session.Executors() {
+		if state == "" || e.State == state {
+			executors = append(executors, e)
+		}
+	}
+	return executors, nil
+}
+
+// Events gives what happened to a session and its calculations, oldest first.
+// It returns KindNotFound.
+func (s *Service) Events(ctx context.Context, sessionID string) ([]hearth.Event, error) {
+	if _, err := s.store.Session(ctx, sessionID); err != nil {
+		return nil, err
+	}
+	return s.store.Events(ctx, sessionID)
+}
+
+// WorkGroup gives a workgroup. It returns KindNotFound.
+func (s *Service) WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, error) {
+	return s.store.WorkGroup(ctx, name)
+}
+
+// WorkGroups lists workgroups by name. It returns KindInvalid for a bad cursor.
+func (s *Service) WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error) {
+	return s.store.WorkGroups(ctx, p)
+}
+
+// EnsureWorkGroup makes a workgroup unless one of its name is there.
+func (s *Service) EnsureWorkGroup(ctx context.Context, g hearth.WorkGroup) error {
+	g.CreatedAt = s.now()
+	err := s.store.CreateWorkGroup(ctx, g)
+	if hearth.KindOf(err) == hearth.KindExists {
+		return nil
+	}
+	return err
+}
+
+// Output reads what a calculation wrote to a stream, from offset on. While the
+// calculation runs, reads wait for more. It returns KindNotFound, and
+// KindUnavailable when the server leaves before there is anything to read.
+func (s *Service) Output(ctx context.Context, calculationID string, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
+	output, err := await(ctx, s, calculationID, func() (io.ReadCloser, bool, error) {
+		c, err := s.store.Calculation(ctx, calculationID)
+		if err != nil {
+			return nil, false, err
+		}
+		if c.State.Ended() {
+			content, err := s.published(ctx, c, stream, offset)
+			return content, false, err
+		}
+		driver := s.driverOf(c.SessionID)
+		if driver == nil {
+			return nil, true, nil
+		}
+		content, err := driver.Output(ctx, calculationID, stream, offset)
+		if hearth.KindOf(err) == hearth.KindNotFound { // it will be handed over
+			return nil, true, nil
+		}
+		return content, false, err
+	})
+	if err == nil && output == nil {
+		err = errLeaving
+	}
+	return output, err
+}
+
+func (s *Service) driverOf(sessionID string) hearth.Driver {
+	if p := s.pursuitOf(sessionID); p != nil {
+		return p.attached()
+	}
+	return nil
+}
+
+func (s *Service) published(ctx context.Context, c hearth.Calculation, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
+	uri := c.StdoutURI()
+	if stream == hearth.Stderr {
+		uri = c.StderrURI()
+	}
+	content, err := s.objects.Open(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, content, offset); err != nil && !errors.Is(err, io.EOF) {
+		content.Close()
+		return nil, hearth.Internal(err, "skip to the offset in "+uri)
+	}
+	return content, nil
+}
+
+// facts reads all that a decision about a session may look at.
+func (s *Service) facts(ctx context.Context, sessionID string) (facts, error) {
+	session, err := s.store.Session(ctx, sessionID)
+	if err != nil {
+		return facts{}, err
+	}
+	f := facts{session: session, now: s.now()}
+	c, err := s.store.LiveCalculation(ctx, sessionID)
+	switch {
+	case err == nil:
+		f.calculation = &c
+	case hearth.KindOf(err) != hearth.KindNotFound:
+		return facts{}, err
+	}
+	return f, nil
+}
+
+// settle decides and acts until a decision holds: when somebody else changed
+// the record between the reading and the writing, the guard refuses and the
+// decision is made again from the new facts.
+func (s *Service) settle(ctx context.Context, sessionID string, decide func(facts) (step, error)) error {
+	for {
+		f, err := s.facts(ctx, sessionID)
+		if err != nil {
+			return err
+		}
+		decision, err := decide(f)
+		if err != nil || decision.idle() {
+			return err
+		}
+		err = s.act(ctx, f, decision)
+		if hearth.KindOf(err) != hearth.KindConflict {
+			return err
+		}
+	}
+}
+
+func (s *Service) act(ctx context.Context, f facts, decision step) error {
+	for _, change := range decision.changes {
+		if err := s.store.Apply(ctx, change); err != nil {
+			return err
+		}
+	}
+	s.changes.tell(f.session.ID)
+	if f.calculation != nil {
+		s.changes.tell(f.calculation.ID)
+	}
+	return nil
+}
