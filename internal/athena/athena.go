@@ -1,0 +1,92 @@
+// Package athena is the front door for clients of Amazon Athena: the operations
+// of its session half, with the shapes, constraints, errors and texts that
+// clients know.
+//
+// Shapes, decoders and checks are generated from model.json, which gen/model.py
+// makes from botocore's description of the API. Each operation is one method of
+// api: it turns a checked request into a call of the application and the answer
+// into the API's shape, and decides nothing.
+package athena
+
+//go:generate go run ./gen model.json model_gen.go
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"hearth"
+	"hearth/internal/awsjson"
+)
+
+// Sessions is what the front door needs of the application.
+type Sessions interface {
+	Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error)
+	Session(ctx context.Context, id string) (hearth.Session, error)
+	AwaitSession(ctx context.Context, id string, while hearth.SessionState) (hearth.Session, error)
+	Sessions(ctx context.Context, f hearth.SessionFilter, p hearth.Page) ([]hearth.Session, hearth.Cursor, error)
+	Terminate(ctx context.Context, id string) (hearth.SessionState, error)
+
+	Submit(ctx context.Context, principal string, r hearth.CalculationRequest) (hearth.Calculation, error)
+	Calculation(ctx context.Context, id string) (hearth.Calculation, error)
+	AwaitCalculation(ctx context.Context, id string, while hearth.CalculationState) (hearth.Calculation, error)
+	Calculations(ctx context.Context, f hearth.CalculationFilter, p hearth.Page) ([]hearth.Calculation, hearth.Cursor, error)
+	Cancel(ctx context.Context, id string) (hearth.CalculationState, error)
+
+	Executors(ctx context.Context, sessionID string, state hearth.ExecutorState) ([]hearth.Executor, error)
+	WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, error)
+	WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error)
+}
+
+// MaxBody is the most bytes that a request's body may have: the longest code
+// with every character escaped, and room for Spark properties.
+const MaxBody = 4 << 20
+
+// Options are what Handler needs beside the application.
+type Options struct {
+	// Principal gives the access key id of whoever sent the request, which has
+	// been authenticated before it gets here.
+	Principal func(ctx context.Context) string
+	// Log gets a line for each fault of the server.
+	Log *slog.Logger
+}
+
+// Handler serves the API at the address it is mounted at.
+func Handler(sessions Sessions, options Options) http.Handler {
+	a := &api{sessions: sessions, principal: options.Principal}
+	operations := a.operations()
+	for _, name := range unserved {
+		operations = append(operations, awsjson.Refuse(name, invalid(name+" is not served by Hearth.")))
+	}
+	return holding(awsjson.Service{
+		Target:     targetPrefix,
+		Operations: operations,
+		Invalid:    invalid,
+		Translate:  translate,
+		MaxBody:    MaxBody,
+		Log:        options.Log,
+	}.Handler())
+}
+
+type api struct {
+	sessions  Sessions
+	principal func(context.Context) string
+}
+
+// value gives what a member has, or the zero value when it is absent.
+func value[T any](member *T) T {
+	if member == nil {
+		var zero T
+		return zero
+	}
+	return *member
+}
+
+// given makes a member of a value; the zero value makes it absent.
+func given[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}

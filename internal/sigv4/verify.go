@@ -1,0 +1,223 @@
+package sigv4
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// MaxSkew is how far a client's clock may be off (the user guide of Signature
+// Version 4).
+const MaxSkew = 5 * time.Minute
+
+// ServiceS3 is the name of the service whose signatures differ: the path is
+// encoded once, the body may be left unsigned, and URLs may be presigned.
+const ServiceS3 = "s3"
+
+const unsignedPayload = "UNSIGNED-PAYLOAD"
+
+// ErrUnknownKey is what a Verifier's Secret returns for an access key id that
+// nobody has.
+var ErrUnknownKey = errors.New("unknown access key id")
+
+// Verifier checks the signatures of requests for one service. Its methods may
+// be called from several goroutines.
+type Verifier struct {
+	// Service is the service name that clients sign for.
+	Service string
+	// Region is the only region that requests may be signed for; "" takes any.
+	Region string
+	// Secret gives the secret of an access key, or ErrUnknownKey. Any other
+	// error is a fault of the server; Verify returns it as it is.
+	Secret func(ctx context.Context, accessKeyID string) (string, error)
+	// RequiredHeaders have to be signed, beside host and all X-Amz-* headers
+	// of the request. Names are in lower case.
+	RequiredHeaders []string
+	// MaxBody is the most bytes that the body of a request may have.
+	MaxBody int64
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+
+	keys keyCache
+}
+
+// Identity is who signed a request.
+type Identity struct {
+	AccessKeyID string
+	Region      string
+}
+
+// Verify checks the request's signature. It reads the body, unless that is left
+// unsigned, and puts back what it read: after success r.Body gives the bytes
+// that were signed. A refusal is an *Error.
+func (v *Verifier) Verify(r *http.Request) (Identity, error) {
+	s3 := v.Service == ServiceS3
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return Identity{}, fault(FaultIncomplete, "The query string cannot be parsed.")
+	}
+	a, refusal := authorizationOf(r, query, s3)
+	if refusal != nil {
+		return Identity{}, refusal
+	}
+	if refusal := v.check(r, a); refusal != nil {
+		return Identity{}, refusal
+	}
+	declared, refusal := declaredPayload(r, query, a, s3)
+	if refusal != nil {
+		return Identity{}, refusal
+	}
+	secret, err := v.Secret(r.Context(), a.credential.accessKeyID)
+	if errors.Is(err, ErrUnknownKey) {
+		return Identity{}, fault(FaultUnknownKey, "The security token included in the request is invalid.")
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+
+	payload := declared
+	if payload == "" {
+		if payload, refusal = v.hashBody(r); refusal != nil {
+			return Identity{}, refusal
+		}
+	}
+	if a.presigned() {
+		query.Del("X-Amz-Signature")
+	}
+	canonical := canonicalRequest(r, query, a.signedHeaders, payload, s3)
+	toSign := stringToSign(a.date, a.credential, canonical)
+	signature := hex.EncodeToString(mac(v.keys.signingKey(secret, a.credential), toSign))
+	if !hmac.Equal([]byte(signature), []byte(a.signature)) {
+		return Identity{}, &Error{
+			Fault:            FaultMismatch,
+			Message:          "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+			CanonicalRequest: canonical,
+			StringToSign:     toSign,
+		}
+	}
+	if declared != "" && declared != unsignedPayload {
+		hash, refusal := v.hashBody(r)
+		if refusal != nil {
+			return Identity{}, refusal
+		}
+		if hash != declared {
+			return Identity{}, fault(FaultPayloadMismatch, "The provided 'x-amz-content-sha256' header does not match what was computed.")
+		}
+	}
+	return Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region}, nil
+}
+
+func (v *Verifier) check(r *http.Request, a authorization) *Error {
+	if refusal := v.checkScope(a.credential); refusal != nil {
+		return refusal
+	}
+	if refusal := v.checkHeaders(r, a); refusal != nil {
+		return refusal
+	}
+	return v.checkTime(a)
+}
+
+func (v *Verifier) checkScope(c credential) *Error {
+	if c.service != v.Service {
+		return fault(FaultScope, fmt.Sprintf("Credential should be scoped to correct service: '%s'.", v.Service))
+	}
+	if c.region == "" || v.Region != "" && c.region != v.Region {
+		return fault(FaultScope, fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", c.region))
+	}
+	return nil
+}
+
+// checkHeaders refuses headers that could be changed on the way. S3 and the
+// JSON services act upon X-Amz-* headers, so each has to be signed.
+func (v *Verifier) checkHeaders(r *http.Request, a authorization) *Error {
+	required := append([]string{"host"}, v.RequiredHeaders...)
+	for name := range r.Header {
+		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") {
+			required = append(required, lower)
+		}
+	}
+	for _, name := range required {
+		if !a.signs(name) {
+			return fault(FaultUnsignedHeaders, fmt.Sprintf("'%s' must be a 'SignedHeader' in the AWS Authorization.", name))
+		}
+	}
+	return nil
+}
+
+func (v *Verifier) checkTime(a authorization) *Error {
+	now := time.Now().UTC()
+	if v.Now != nil {
+		now = v.Now().UTC()
+	}
+	oldest := now.Add(-MaxSkew)
+	if a.presigned() {
+		oldest = now.Add(-a.lifetime)
+	}
+	newest := now.Add(MaxSkew)
+	switch {
+	case a.at.Before(oldest) && a.presigned():
+		return fault(FaultExpired, "Request has expired")
+	case a.at.Before(oldest):
+		return fault(FaultSkewed, fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 5 min.)",
+			a.date, oldest.Format(timeFormat), now.Format(timeFormat)))
+	case a.at.After(newest):
+		return fault(FaultSkewed, fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)",
+			a.date, newest.Format(timeFormat), now.Format(timeFormat)))
+	}
+	return nil
+}
+
+// declaredPayload is the hash of the body that the client says it signed; ""
+// when it does not say.
+func declaredPayload(r *http.Request, query url.Values, a authorization, s3 bool) (string, *Error) {
+	declared := r.Header.Get("X-Amz-Content-Sha256")
+	if a.presigned() && declared == "" {
+		declared = query.Get("X-Amz-Content-Sha256")
+		if declared == "" {
+			declared = unsignedPayload
+		}
+	}
+	switch {
+	case strings.HasPrefix(declared, "STREAMING-"):
+		return "", fault(FaultStreamingPayload, "Chunk-signed bodies ("+declared+") are not supported. Send the body in one piece.")
+	case declared == unsignedPayload && !s3:
+		return "", fault(FaultUnsignedPayload, "The body has to be signed; "+unsignedPayload+" is not accepted here.")
+	case declared == "" && s3:
+		return "", fault(FaultUnsignedPayload, "Missing required header for this request: x-amz-content-sha256")
+	}
+	return declared, nil
+}
+
+func (v *Verifier) hashBody(r *http.Request) (string, *Error) {
+	if r.Body == nil {
+		return hashHex(nil), nil
+	}
+	if r.ContentLength > v.MaxBody {
+		return "", v.tooLarge()
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, v.MaxBody+1))
+	switch {
+	case err != nil:
+		return "", fault(FaultPayloadUnreadable, "The body of the request could not be read to its end.")
+	case int64(len(body)) > v.MaxBody:
+		return "", v.tooLarge()
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return hashHex(body), nil
+}
+
+func (v *Verifier) tooLarge() *Error {
+	return fault(FaultPayloadTooLarge, fmt.Sprintf("The body of the request is over the limit of %d bytes.", v.MaxBody))
+}
+
+func stringToSign(date string, c credential, canonical string) string {
+	return algorithm + "\n" + date + "\n" + c.scope() + "\n" + hashHex([]byte(canonical))
+}
