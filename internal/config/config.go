@@ -1,0 +1,263 @@
+// Package config holds the server's settings. The comments of Config are the
+// manual of the configuration file.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"hearth"
+)
+
+// Config is what can be set in the configuration file, which is TOML. What is
+// not set there has the default that is given with it. Relative paths start at
+// the folder of the file.
+type Config struct {
+	// Listen is the address that everything is served at: host:port. Port 0
+	// takes a free one. Default: 127.0.0.1:8650.
+	Listen string `toml:"listen"`
+
+	// InsecureListen allows an address that other machines can reach without
+	// TLS. Requests are signed, so nobody can forge one, but everybody on the
+	// way can read code and results. Default: false.
+	InsecureListen bool `toml:"insecure_listen"`
+
+	// TLSCertificate and TLSKey are PEM files; both or none. The certificate's
+	// file holds the whole chain, the server's own first. Default: none.
+	TLSCertificate string `toml:"tls_certificate"`
+	TLSKey         string `toml:"tls_key"`
+
+	// Data is the directory of everything that the server keeps: its database,
+	// keys, objects and drivers. Default: $HEARTH_HOME, or else ~/.hearth.
+	Data string `toml:"data"`
+
+	// Engines is the directory of Spark installations. Several servers may
+	// share it. Default: $HEARTH_ENGINES, or else engines in $HEARTH_HOME.
+	Engines string `toml:"engines"`
+
+	// Account is the AWS account id, 12 digits, that stands in ARNs. Default:
+	// 123456789012.
+	Account string `toml:"account"`
+
+	// Region is the one that requests have to be signed for. Default:
+	// us-east-1.
+	Region string `toml:"region"`
+
+	// DriverMemory is the largest heap of a session's Java process, as Spark
+	// writes sizes: a number and k, m, g or t. Default: 2g.
+	DriverMemory string `toml:"driver_memory"`
+
+	// Java is the java program of a Java 17 installation. Default: found on
+	// the machine, or installed with the engine.
+	Java string `toml:"java"`
+
+	// Python is the Python program, 3.9 to 3.12, that engines are made with.
+	// Default: found on the machine.
+	Python string `toml:"python"`
+
+	// PipIndexURL is the package index that engines are installed from.
+	// Default: pip's own setting.
+	PipIndexURL string `toml:"pip_index_url"`
+
+	// MaxSessions is how many sessions may be there at once that have not
+	// ended; one more is refused. 0 is no limit. Default: 0.
+	MaxSessions int `toml:"max_sessions"`
+
+	// MaxBody is the most bytes that the body of an API request may have.
+	// Default: 1048576.
+	MaxBody int64 `toml:"max_body"`
+
+	// Heartbeat is how often a driver is asked whether it lives. Times are a
+	// number and a unit: 500ms, 5s, 2m, 1h. Default: 5s.
+	Heartbeat Duration `toml:"heartbeat"`
+
+	// UnresponsiveAfter is how long a driver may be silent until its session
+	// is shown as DEGRADED. Default: 30s.
+	UnresponsiveAfter Duration `toml:"unresponsive_after"`
+
+	// LostAfter is how long a driver may be silent until it is stopped and its
+	// session is FAILED. Default: 5m.
+	LostAfter Duration `toml:"lost_after"`
+
+	// CancelDeadline is how long a calculation that was asked to stop may go
+	// on until its driver is stopped instead. Default: 10s.
+	CancelDeadline Duration `toml:"cancel_deadline"`
+
+	// EndGrace is how long a driver may take to end by itself when its session
+	// ends. Default: 3s.
+	EndGrace Duration `toml:"end_grace"`
+}
+
+// Duration is a time span that is written as 500ms, 5s, 2m or 1h.
+type Duration struct{ time.Duration }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	d.Duration, err = time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf(`%s is not a time span; write a number and a unit in quotes, like "500ms", "5s" or "2m"`, text)
+	}
+	return nil
+}
+
+// Default gives the settings of a server without a configuration file.
+func Default() Config {
+	home := os.Getenv("HEARTH_HOME")
+	if home == "" {
+		if user, err := os.UserHomeDir(); err == nil {
+			home = filepath.Join(user, ".hearth")
+		}
+	}
+	engines := os.Getenv("HEARTH_ENGINES")
+	if engines == "" && home != "" {
+		engines = filepath.Join(home, "engines")
+	}
+	return Config{
+		Listen:            "127.0.0.1:8650",
+		Data:              home,
+		Engines:           engines,
+		Account:           "123456789012",
+		Region:            "us-east-1",
+		DriverMemory:      "2g",
+		MaxBody:           1 << 20,
+		Heartbeat:         Duration{5 * time.Second},
+		UnresponsiveAfter: Duration{30 * time.Second},
+		LostAfter:         Duration{5 * time.Minute},
+		CancelDeadline:    Duration{10 * time.Second},
+		EndGrace:          Duration{3 * time.Second},
+	}
+}
+
+// Load reads a configuration file over the defaults. It does not Check, since
+// flags may change what the file says. It returns KindInvalid, with the line,
+// for what is not TOML, is of another type, or is no setting.
+func Load(path string) (Config, error) {
+	c := Default()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, hearth.Errorf(hearth.KindInvalid, "The configuration file cannot be read: %w.", err)
+	}
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
+		return Config{}, decodeError(path, err)
+	}
+	dir := filepath.Dir(path)
+	for _, p := range []*string{&c.TLSCertificate, &c.TLSKey, &c.Data, &c.Engines} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	return c, nil
+}
+
+func decodeError(path string, err error) error {
+	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		return hearth.Errorf(hearth.KindInvalid, "%s, line %d: %s is no setting. Correct or remove it.", path, line, strings.Join(first.Key(), "."))
+	}
+	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, column := wrong.Position()
+		return hearth.Errorf(hearth.KindInvalid, "%s, line %d, column %d: %s.", path, line, column, strings.TrimPrefix(wrong.Error(), "toml: "))
+	}
+	return hearth.Errorf(hearth.KindInvalid, "%s: %w.", path, err)
+}
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	memoryPattern  = regexp.MustCompile(`^[1-9][0-9]*[kmgt]b?$`)
+)
+
+// Check refuses settings that cannot work, the first of them, with a message
+// that names it and says what to do. The error is of KindInvalid.
+func (c Config) Check() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil || !isPort(port) {
+		return refuse("listen", c.Listen, "write a host and a port, like 127.0.0.1:8650")
+	}
+	if (c.TLSCertificate == "") != (c.TLSKey == "") {
+		return hearth.Errorf(hearth.KindInvalid, "tls_certificate and tls_key belong together: set both, or none.")
+	}
+	if !isLoopback(host) && c.TLSCertificate == "" && !c.InsecureListen {
+		return refuse("listen", c.Listen, "other machines could reach it and the connection would not be encrypted. "+
+			"Use 127.0.0.1, set tls_certificate and tls_key, or allow it with insecure_listen = true (--insecure-listen)")
+	}
+	for name, dir := range map[string]string{"data": c.Data, "engines": c.Engines} {
+		if dir == "" {
+			return refuse(name, dir, "the user has no home directory to put it in, so set HEARTH_HOME or this")
+		}
+	}
+	switch {
+	case !accountPattern.MatchString(c.Account):
+		return refuse("account", c.Account, "write 12 digits")
+	case !regionPattern.MatchString(c.Region):
+		return refuse("region", c.Region, "write the name of a region, like us-east-1")
+	case !memoryPattern.MatchString(c.DriverMemory):
+		return refuse("driver_memory", c.DriverMemory, "write a number and k, m, g or t, like 2g")
+	case c.MaxSessions < 0:
+		return refuse("max_sessions", c.MaxSessions, "write a number above 0, or 0 for no limit")
+	case c.MaxBody < minBody:
+		return refuse("max_body", c.MaxBody, fmt.Sprintf("a calculation's code has to fit; write at least %d", minBody))
+	}
+	if u, err := url.Parse(c.PipIndexURL); c.PipIndexURL != "" && (err != nil || u.Scheme == "" || u.Host == "") {
+		return refuse("pip_index_url", c.PipIndexURL, "write a URL, like https://pypi.org/simple")
+	}
+	return c.checkTimes()
+}
+
+// minBody holds the longest code that a calculation may have, in JSON, when
+// each character takes the longest form: a pair of \uXXXX.
+const minBody = 1 << 20
+
+func (c Config) checkTimes() error {
+	for _, t := range []struct {
+		name string
+		span Duration
+	}{
+		{"heartbeat", c.Heartbeat},
+		{"unresponsive_after", c.UnresponsiveAfter},
+		{"lost_after", c.LostAfter},
+		{"cancel_deadline", c.CancelDeadline},
+		{"end_grace", c.EndGrace},
+	} {
+		if t.span.Duration < time.Millisecond {
+			return refuse(t.name, t.span, "write a time of at least 1ms, like 5s")
+		}
+	}
+	if c.UnresponsiveAfter.Duration <= c.Heartbeat.Duration {
+		return refuse("unresponsive_after", c.UnresponsiveAfter, "it has to be longer than heartbeat, which is "+c.Heartbeat.String())
+	}
+	if c.LostAfter.Duration <= c.UnresponsiveAfter.Duration {
+		return refuse("lost_after", c.LostAfter, "it has to be longer than unresponsive_after, which is "+c.UnresponsiveAfter.String())
+	}
+	return nil
+}
+
+func refuse(setting string, value any, remedy string) error {
+	return hearth.Errorf(hearth.KindInvalid, "The setting %s cannot be %q: %s.", setting, fmt.Sprint(value), remedy)
+}
+
+func isPort(text string) bool {
+	_, err := netip.ParseAddrPort("127.0.0.1:" + text)
+	return err == nil
+}
+
+// isLoopback reports whether only this machine can reach a host.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

@@ -1,0 +1,191 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth"
+	"hearth/internal/config"
+)
+
+// load writes a file and reads it.
+func load(t *testing.T, text string) (config.Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hearth.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(path)
+}
+
+func TestDefault(t *testing.T) {
+	t.Run("is good", func(t *testing.T) {
+		if err := config.Default().Check(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("is what an empty file gives", func(t *testing.T) {
+		got, err := load(t, "")
+		if err != nil || got != config.Default() {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+	t.Run("keeps everything in HEARTH_HOME", func(t *testing.T) {
+		t.Setenv("HEARTH_HOME", "/srv/hearth")
+		t.Setenv("HEARTH_ENGINES", "")
+		if c := config.Default(); c.Data != "/srv/hearth" || c.Engines != "/srv/hearth/engines" {
+			t.Errorf("data %s, engines %s", c.Data, c.Engines)
+		}
+	})
+	t.Run("keeps engines in HEARTH_ENGINES", func(t *testing.T) {
+		t.Setenv("HEARTH_HOME", "/srv/hearth")
+		t.Setenv("HEARTH_ENGINES", "/opt/engines")
+		if c := config.Default(); c.Data != "/srv/hearth" || c.Engines != "/opt/engines" {
+			t.Errorf("data %s, engines %s", c.Data, c.Engines)
+		}
+	})
+	t.Run("without a home says what to set", func(t *testing.T) {
+		for _, name := range []string{"HOME", "HEARTH_HOME", "HEARTH_ENGINES"} {
+			t.Setenv(name, "")
+		}
+		wantInvalid(t, config.Default().Check(), "HEARTH_HOME")
+	})
+}
+
+func TestLoad(t *testing.T) {
+	t.Run("reads every setting", func(t *testing.T) {
+		got, err := load(t, `
+			listen = "0.0.0.0:443"
+			insecure_listen = true
+			tls_certificate = "tls/cert.pem"
+			tls_key = "/etc/key.pem"
+			data = "data"
+			engines = "/opt/engines"
+			account = "000000000001"
+			region = "eu-central-1"
+			driver_memory = "512m"
+			java = "/opt/java/bin/java"
+			python = "python3.11"
+			pip_index_url = "https://pypi.example/simple"
+			max_sessions = 7
+			max_body = 2000000
+			heartbeat = "1s"
+			unresponsive_after = "2s"
+			lost_after = "3s"
+			cancel_deadline = "4s"
+			end_grace = "500ms"
+		`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := got.Check(); err != nil {
+			t.Error(err)
+		}
+		unset := reflect.ValueOf(got)
+		for i := range unset.NumField() {
+			if field := unset.Field(i); field.Equal(reflect.ValueOf(config.Default()).Field(i)) {
+				t.Errorf("%s has its default", unset.Type().Field(i).Name)
+			}
+		}
+		if got.EndGrace.Duration != 500*time.Millisecond {
+			t.Errorf("end_grace %s", got.EndGrace)
+		}
+		if filepath.Base(got.Data) != "data" || !filepath.IsAbs(got.Data) || !filepath.IsAbs(got.TLSCertificate) || got.TLSKey != "/etc/key.pem" {
+			t.Errorf("data %s, certificate %s, key %s", got.Data, got.TLSCertificate, got.TLSKey)
+		}
+	})
+
+	for name, c := range map[string]struct{ text, want string }{
+		"an unknown setting":        {"region = \"x\"\n\nlisten_on = \"127.0.0.1:1\"\n", "line 3: listen_on is no setting"},
+		"an unknown table":          {"[tls]\ncert = \"x\"\n", "line 1: tls is no setting"},
+		"a setting of another type": {"max_sessions = \"many\"\n", "line 1"},
+		"a time without a unit":     {"region = \"x\"\nheartbeat = \"5\"\n", "line 2"},
+		"a time as a number":        {"heartbeat = 5\n", "5 is not a time span"},
+		"what is not TOML":          {"listen\n", "line 1"},
+		"a setting given twice":     {"region = \"x\"\nregion = \"y\"\n", "region"},
+	} {
+		t.Run("refuses "+name, func(t *testing.T) {
+			_, err := load(t, c.text)
+			wantInvalid(t, err, c.want)
+		})
+	}
+	t.Run("refuses a file that is not there", func(t *testing.T) {
+		_, err := config.Load(filepath.Join(t.TempDir(), "absent.toml"))
+		wantInvalid(t, err, "absent.toml")
+	})
+}
+
+func TestCheck(t *testing.T) {
+	for _, listen := range []string{"127.0.0.1:8650", "127.1.2.3:0", "localhost:80", "[::1]:8650", "[::ffff:127.0.0.1]:1"} {
+		t.Run("takes "+listen, func(t *testing.T) {
+			c := config.Default()
+			c.Listen = listen
+			if err := c.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, listen := range []string{"0.0.0.0:8650", ":8650", "[::]:8650", "192.168.0.1:8650", "hearth.example:8650", "localhost.example:1"} {
+		c := config.Default()
+		c.Listen = listen
+		t.Run("refuses open "+listen, func(t *testing.T) {
+			wantInvalid(t, c.Check(), "insecure_listen")
+		})
+		t.Run("takes "+listen+" when told so", func(t *testing.T) {
+			c.InsecureListen = true
+			if err := c.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run("takes "+listen+" with TLS", func(t *testing.T) {
+			c.InsecureListen, c.TLSCertificate, c.TLSKey = false, "cert.pem", "key.pem"
+			if err := c.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	for setting, changes := range map[string][]func(*config.Config){
+		"listen": {
+			func(c *config.Config) { c.Listen = "" },
+			func(c *config.Config) { c.Listen = "127.0.0.1" },
+			func(c *config.Config) { c.Listen = "127.0.0.1:http" },
+			func(c *config.Config) { c.Listen = "127.0.0.1:70000" },
+		},
+		"tls_key":            {func(c *config.Config) { c.TLSCertificate = "cert.pem" }},
+		"tls_certificate":    {func(c *config.Config) { c.TLSKey = "key.pem" }},
+		"data":               {func(c *config.Config) { c.Data = "" }},
+		"engines":            {func(c *config.Config) { c.Engines = "" }},
+		"account":            {func(c *config.Config) { c.Account = "12" }},
+		"region":             {func(c *config.Config) { c.Region = "US East" }},
+		"driver_memory":      {func(c *config.Config) { c.DriverMemory = "2" }, func(c *config.Config) { c.DriverMemory = "0g" }},
+		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
+		"max_sessions":       {func(c *config.Config) { c.MaxSessions = -1 }},
+		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
+		"heartbeat":          {func(c *config.Config) { c.Heartbeat = config.Duration{} }},
+		"unresponsive_after": {func(c *config.Config) { c.UnresponsiveAfter = c.Heartbeat }},
+		"lost_after":         {func(c *config.Config) { c.LostAfter = c.UnresponsiveAfter }},
+		"cancel_deadline":    {func(c *config.Config) { c.CancelDeadline = config.Duration{Duration: -time.Second} }},
+		"end_grace":          {func(c *config.Config) { c.EndGrace = config.Duration{} }},
+	} {
+		for i, change := range changes {
+			t.Run(fmt.Sprintf("names %s, %d", setting, i), func(t *testing.T) {
+				c := config.Default()
+				change(&c)
+				wantInvalid(t, c.Check(), setting)
+			})
+		}
+	}
+}
+
+func wantInvalid(t *testing.T, err error, text string) {
+	t.Helper()
+	if hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(hearth.MessageOf(err), text) {
+		t.Errorf("error %v; want one that says %s", err, text)
+	}
+}

@@ -1,0 +1,98 @@
+package httpd
+
+import (
+	"encoding/xml"
+	"io"
+	"net/http"
+
+	"hearth/internal/awsjson"
+	"hearth/internal/sigv4"
+)
+
+// A protocol is how a door's clients are told what its handler cannot tell
+// them.
+type protocol interface {
+	// idHeader is the header that the id of a request is answered in.
+	idHeader() string
+	// refuse answers a request whose signature is not good.
+	refuse(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error)
+	// fail answers a request that failed by a fault of ours.
+	fail(w http.ResponseWriter, r *http.Request)
+}
+
+// internalMessage tells a client all that it may know of a fault of ours.
+const internalMessage = "Internal error. The server's log has the details under this request's id."
+
+// awsJSON is the protocol of the Athena API.
+type awsJSON struct{}
+
+func (awsJSON) idHeader() string { return "X-Amzn-Requestid" }
+
+func (awsJSON) refuse(w http.ResponseWriter, _ *http.Request, refusal *sigv4.Error) {
+	awsjson.WriteError(w, &awsjson.Error{Type: refusal.Fault.Code(), Status: refusal.Fault.Status(), Message: refusal.Message})
+}
+
+func (awsJSON) fail(w http.ResponseWriter, _ *http.Request) {
+	awsjson.WriteError(w, &awsjson.Error{Type: "InternalServerException", Status: http.StatusInternalServerError, Message: internalMessage})
+}
+
+// s3XML is the protocol of S3.
+type s3XML struct{}
+
+func (s3XML) idHeader() string { return "X-Amz-Request-Id" }
+
+// s3Faults are S3's names for faults of a signature (its error reference).
+var s3Faults = map[sigv4.Fault]struct {
+	code   string
+	status int
+}{
+	sigv4.FaultMissing:           {"AccessDenied", http.StatusForbidden},
+	sigv4.FaultIncomplete:        {"AuthorizationHeaderMalformed", http.StatusBadRequest},
+	sigv4.FaultScope:             {"AuthorizationHeaderMalformed", http.StatusBadRequest},
+	sigv4.FaultUnsignedHeaders:   {"AccessDenied", http.StatusForbidden},
+	sigv4.FaultUnsignedPayload:   {"InvalidRequest", http.StatusBadRequest},
+	sigv4.FaultStreamingPayload:  {"NotImplemented", http.StatusNotImplemented},
+	sigv4.FaultSkewed:            {"RequestTimeTooSkewed", http.StatusForbidden},
+	sigv4.FaultExpired:           {"AccessDenied", http.StatusForbidden},
+	sigv4.FaultUnknownKey:        {"InvalidAccessKeyId", http.StatusForbidden},
+	sigv4.FaultMismatch:          {"SignatureDoesNotMatch", http.StatusForbidden},
+	sigv4.FaultPayloadMismatch:   {"XAmzContentSHA256Mismatch", http.StatusBadRequest},
+	sigv4.FaultPayloadTooLarge:   {"EntityTooLarge", http.StatusBadRequest},
+	sigv4.FaultPayloadUnreadable: {"RequestTimeout", http.StatusBadRequest},
+}
+
+type s3Error struct {
+	XMLName          xml.Name `xml:"Error"`
+	Code             string
+	Message          string
+	Resource         string
+	RequestID        string `xml:"RequestId"`
+	StringToSign     string `xml:",omitempty"`
+	CanonicalRequest string `xml:",omitempty"`
+}
+
+func (p s3XML) refuse(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error) {
+	fault := s3Faults[refusal.Fault]
+	p.write(w, r, fault.status, s3Error{
+		Code:             fault.code,
+		Message:          refusal.Message,
+		StringToSign:     refusal.StringToSign,
+		CanonicalRequest: refusal.CanonicalRequest,
+	})
+}
+
+func (p s3XML) fail(w http.ResponseWriter, r *http.Request) {
+	p.write(w, r, http.StatusInternalServerError, s3Error{Code: "InternalError", Message: internalMessage})
+}
+
+func (p s3XML) write(w http.ResponseWriter, r *http.Request, status int, e s3Error) {
+	e.Resource = r.URL.Path
+	e.RequestID = w.Header().Get(p.idHeader())
+	body, err := xml.Marshal(e)
+	if err != nil {
+		panic("httpd: " + err.Error()) // strings can always be written
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	io.WriteString(w, xml.Header+string(body))
+}

@@ -1,0 +1,194 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hearth"
+	"hearth/internal/access"
+	"hearth/internal/sigv4"
+)
+
+// healthPath is the one address that is served unsigned.
+const healthPath = "/ok"
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{ResponseWriter: w, id: uuid.NewString(), began: time.Now()}
+	if r.URL.Path == healthPath {
+		s.health(x, r)
+		s.log(x, r, slog.LevelDebug)
+		return
+	}
+	d := s.doors.of(r)
+	x.Header().Set(d.protocol.idHeader(), x.id)
+	defer s.recover(x, r, d)
+	s.enter(x, r, d)
+	s.log(x, r, slog.LevelInfo)
+}
+
+// enter lets a request through its door when its signature is good.
+func (s *Server) enter(x *exchange, r *http.Request, d *door) {
+	ctx := r.Context()
+	if d.streams {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.leaving, cancel)()
+	}
+	identity, err := s.verify(x, r, d)
+	if refusal, ok := errors.AsType[*sigv4.Error](err); ok {
+		x.fault = refusal.Message
+		logMismatch(ctx, s.config.Log, x.id, refusal)
+		d.protocol.refuse(x, r, refusal)
+		return
+	}
+	if err != nil {
+		s.config.Log.ErrorContext(ctx, "access keys cannot be looked up", "request", x.id, "error", err)
+		d.protocol.fail(x, r)
+		return
+	}
+	x.principal = s.config.Keys.Principal(identity.AccessKeyID, s.config.Account)
+	d.handler.ServeHTTP(x, r.WithContext(access.WithPrincipal(ctx, x.principal)))
+}
+
+// verify checks the signature, for which it reads the body: that is the time
+// in which a client may be slow on purpose.
+func (s *Server) verify(x *exchange, r *http.Request, d *door) (sigv4.Identity, error) {
+	if r.Body == http.NoBody {
+		return d.verifier.Verify(r)
+	}
+	connection := http.NewResponseController(x.ResponseWriter)
+	if err := connection.SetReadDeadline(time.Now().Add(s.config.ReadTimeout)); err != nil {
+		return sigv4.Identity{}, hearth.Internal(err, "setting a deadline")
+	}
+	identity, err := d.verifier.Verify(r)
+	if err != nil {
+		return identity, err // with the deadline: what is left of the body is not waited for
+	}
+	if err := connection.SetReadDeadline(time.Time{}); err != nil {
+		return sigv4.Identity{}, hearth.Internal(err, "setting a deadline")
+	}
+	return identity, nil
+}
+
+// recover answers for a handler that panicked. What is answered already cannot
+// be taken back: then the connection is broken off, so that the client does not
+// take a part for the whole.
+func (s *Server) recover(x *exchange, r *http.Request, d *door) {
+	cause := recover()
+	switch cause {
+	case nil:
+		return
+	case http.ErrAbortHandler:
+		x.fault = "cut off"
+	default:
+		x.fault = "panic"
+		s.config.Log.ErrorContext(r.Context(), "panic", "request", x.id, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	}
+	if x.status == 0 && cause != http.ErrAbortHandler {
+		d.protocol.fail(x, r)
+		s.log(x, r, slog.LevelInfo)
+		return
+	}
+	s.log(x, r, slog.LevelInfo)
+	panic(http.ErrAbortHandler)
+}
+
+// health answers /ok: 200 when the server is ready, or 503 and why it is not.
+func (s *Server) health(x *exchange, r *http.Request) {
+	header := x.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Hearth-Identity", s.config.Identity)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		x.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if err := s.config.Ready(r.Context()); err != nil {
+		x.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(x, hearth.MessageOf(err)+"\n")
+		return
+	}
+	io.WriteString(x, "ok\n")
+}
+
+// log writes the line of a request. The query stays out of it: it may hold a
+// signature.
+func (s *Server) log(x *exchange, r *http.Request, level slog.Level) {
+	attributes := []slog.Attr{
+		slog.String("request", x.id),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", x.status),
+		slog.Int64("bytes", x.written),
+		slog.Duration("took", time.Since(x.began)),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		attributes = append(attributes, slog.String("target", target))
+	}
+	if x.principal.AccessKeyID != "" {
+		attributes = append(attributes, slog.String("key", x.principal.AccessKeyID))
+	}
+	if x.fault != "" {
+		attributes = append(attributes, slog.String("fault", x.fault))
+	}
+	s.config.Log.LogAttrs(r.Context(), level, "request", attributes...)
+}
+
+// exchange is a request's answer, as the log tells of it.
+type exchange struct {
+	http.ResponseWriter
+	id        string
+	began     time.Time
+	principal access.Principal
+	status    int // 0 until the answer has begun
+	written   int64
+	fault     string
+}
+
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= http.StatusOK {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(p []byte) (int, error) {
+	x.begin()
+	n, err := x.ResponseWriter.Write(p)
+	x.written += int64(n)
+	return n, err
+}
+
+// ReadFrom lets files be sent without copying them through the program.
+func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
+	x.begin()
+	n, err := io.Copy(x.ResponseWriter, r)
+	x.written += n
+	return n, err
+}
+
+func (x *exchange) begin() {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+}
+
+// FlushError sends what has been written so far.
+func (x *exchange) FlushError() error {
+	x.begin()
+	return http.NewResponseController(x.ResponseWriter).Flush()
+}
+
+// Unwrap is for the rest of http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }

@@ -1,0 +1,43 @@
+// Package objects keeps objects under s3:// URIs in files, and serves them to
+// S3 clients.
+//
+// # On disk
+//
+// A bucket is a folder. Inside it every part of a key between slashes is a
+// folder, and the last part is a file that holds exactly the object's bytes:
+//
+//	hearth/                        bucket hearth
+//	  .%bucket                     its time is when the bucket was made
+//	  0f31…+/                      key 0f31…/stdout, content
+//	    stdout
+//	    .stdout%meta               its ETag and content type, as JSON
+//	  a                            key a
+//	  a+/                          keys that begin with a/
+//	    %empty                     key a/
+//	    b                          key a/b
+//
+// Keys are not paths: a, a/ and a/b may exist at once, and "..", "//" and a
+// last dot are ordinary text. So the names are written by these rules, which
+// need no look at what is there already and can be undone:
+//
+//   - A folder's name ends in "+". A "+" at the end of a part is written %2B.
+//   - "%", control characters, and the first dot of "." and ".." are written as
+//     "%" and two hexadecimal digits. A part that is empty is the file %empty.
+//   - A part that gets longer than a file name may be is cut: the beginning is
+//     a folder whose name ends in "%", and the rest goes on inside.
+//   - Names with any other "%" are the store's own. They begin with a dot.
+//
+// A file that somebody else puts there under such a name is an object too; its
+// ETag is computed whenever it is asked for. Two keys that differ only in case
+// need a file system that tells them apart.
+//
+// # Writing
+//
+// Content is written to a temporary file and renamed onto its name: that
+// rename is the commit. The description beside it is replaced before. It
+// describes both the content that is there and the one to come, told apart by
+// size and time of change, so that content and description always agree. Files
+// and folders are synced before Put returns.
+//
+// One process at a time may have a store open.
+package objects

@@ -1,0 +1,86 @@
+package objects
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"syscall"
+
+	"hearth"
+)
+
+// A fault is an S3 error code. It is the cause inside errors of this package
+// that S3 has a name for.
+type fault string
+
+// The faults that are answered (S3's error reference).
+const (
+	noSuchKey         fault = "NoSuchKey"
+	noSuchBucket      fault = "NoSuchBucket"
+	noSuchVersion     fault = "NoSuchVersion"
+	bucketExists      fault = "BucketAlreadyOwnedByYou"
+	invalidBucketName fault = "InvalidBucketName"
+	invalidURI        fault = "InvalidURI"
+	invalidArgument   fault = "InvalidArgument"
+	invalidRange      fault = "InvalidRange"
+	keyTooLong        fault = "KeyTooLongError"
+	preconditionFails fault = "PreconditionFailed"
+	methodNotAllowed  fault = "MethodNotAllowed"
+	notImplemented    fault = "NotImplemented"
+	unavailable       fault = "ServiceUnavailable"
+	internalError     fault = "InternalError"
+)
+
+var faults = map[fault]struct {
+	kind   hearth.Kind
+	status int
+}{
+	noSuchKey:         {hearth.KindNotFound, http.StatusNotFound},
+	noSuchBucket:      {hearth.KindNotFound, http.StatusNotFound},
+	noSuchVersion:     {hearth.KindNotFound, http.StatusNotFound},
+	bucketExists:      {hearth.KindExists, http.StatusConflict},
+	invalidBucketName: {hearth.KindInvalid, http.StatusBadRequest},
+	invalidURI:        {hearth.KindInvalid, http.StatusBadRequest},
+	invalidArgument:   {hearth.KindInvalid, http.StatusBadRequest},
+	invalidRange:      {hearth.KindInvalid, http.StatusRequestedRangeNotSatisfiable},
+	keyTooLong:        {hearth.KindInvalid, http.StatusBadRequest},
+	preconditionFails: {hearth.KindConflict, http.StatusPreconditionFailed},
+	methodNotAllowed:  {hearth.KindInvalid, http.StatusMethodNotAllowed},
+	notImplemented:    {hearth.KindInvalid, http.StatusNotImplemented},
+	unavailable:       {hearth.KindUnavailable, http.StatusServiceUnavailable},
+	internalError:     {hearth.KindInternal, http.StatusInternalServerError},
+}
+
+func (f fault) Error() string { return string(f) }
+
+// faultf makes the error of a fault.
+func faultf(f fault, format string, args ...any) *hearth.Error {
+	err := hearth.Errorf(faults[f].kind, format, args...)
+	err.Err = f
+	return err
+}
+
+// faultOf gives the S3 error code of any error.
+func faultOf(err error) fault {
+	if f, ok := errors.AsType[fault](err); ok {
+		return f
+	}
+	if hearth.KindOf(err) == hearth.KindUnavailable {
+		return unavailable
+	}
+	return internalError
+}
+
+// fileError is the error for a failed system call while doing something.
+func fileError(err error, doing string) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, full) {
+			return hearth.Errorf(hearth.KindUnavailable, "The object store cannot write: %w. Make room on its disk, or choose another data directory.", full)
+		}
+	}
+	return hearth.Internal(err, doing)
+}
+
+func isNotExist(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}

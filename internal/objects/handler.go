@@ -1,0 +1,149 @@
+package objects
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"hearth"
+)
+
+// Handler serves the reading half of the S3 API with path-style addresses:
+// ListBuckets, HeadBucket, GetBucketLocation, ListObjects, ListObjectsV2,
+// HeadObject and GetObject. Other operations are answered with NotImplemented,
+// which names them. It checks no signatures.
+func Handler(s *Store, region string, log *slog.Logger) http.Handler {
+	return &handler{store: s, region: region, log: log}
+}
+
+type handler struct {
+	store  *Store
+	region string
+	log    *slog.Logger
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	var err error
+	switch op := operation(r, bucket, key); op {
+	case "ListBuckets":
+		err = h.listBuckets(w, r)
+	case "HeadBucket":
+		err = h.headBucket(w, r, bucket)
+	case "GetBucketLocation":
+		err = h.getBucketLocation(w, r, bucket)
+	case "ListObjects", "ListObjectsV2":
+		err = h.listObjects(w, r, bucket, op == "ListObjectsV2")
+	case "GetObject", "HeadObject":
+		err = h.getObject(w, r, bucket, key)
+	case "":
+		err = faultf(methodNotAllowed, "%s cannot be used here.", r.Method)
+	default:
+		err = faultf(notImplemented, "%s is not supported. Objects can be listed and read.", op)
+	}
+	if err != nil {
+		h.refuse(w, r, err)
+	}
+}
+
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if hearth.KindOf(err) == hearth.KindInternal && r.Context().Err() == nil {
+		h.log.ErrorContext(r.Context(), "S3 request failed", "method", r.Method, "path", r.URL.Path,
+			"request", w.Header().Get("X-Amz-Request-Id"), "error", err)
+	}
+	writeError(w, r, err)
+}
+
+func (h *handler) listBuckets(w http.ResponseWriter, r *http.Request) error {
+	buckets, err := h.store.Buckets(r.Context())
+	if err != nil {
+		return err
+	}
+	answer := listAllMyBucketsResult{Owner: owner{ID: "hearth"}}
+	for _, b := range buckets {
+		answer.Buckets = append(answer.Buckets, bucketElement{Name: b.Name, CreationDate: timestamp(b.CreatedAt), BucketRegion: h.region})
+	}
+	return writeXML(w, http.StatusOK, answer)
+}
+
+func (h *handler) headBucket(w http.ResponseWriter, r *http.Request, bucket string) error {
+	w.Header().Set("X-Amz-Bucket-Region", h.region)
+	_, err := h.store.Bucket(r.Context(), bucket)
+	return err
+}
+
+func (h *handler) getBucketLocation(w http.ResponseWriter, r *http.Request, bucket string) error {
+	if _, err := h.store.Bucket(r.Context(), bucket); err != nil {
+		return err
+	}
+	answer := locationConstraint{Region: h.region}
+	if h.region == "us-east-1" {
+		answer.Region = "" // the region that is older than the operation
+	}
+	return writeXML(w, http.StatusOK, answer)
+}
+
+// singleRange is the only form of Range that S3 knows; others it ignores.
+var singleRange = regexp.MustCompile(`^bytes=(\d+)?-(\d+)?$`)
+
+func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key string) error {
+	query := r.URL.Query()
+	if v := query.Get("versionId"); v != "" && v != "null" {
+		return faultf(noSuchVersion, "Objects have no versions here, so there is no version %s.", v)
+	}
+	if n := query.Get("partNumber"); n != "" && n != "1" {
+		return faultf(notImplemented, "Reading an object by part number is not supported; use a range.")
+	}
+	object, err := h.store.Read(r.Context(), bucket, key)
+	if err != nil {
+		return err
+	}
+	defer object.Close()
+	if !singleRange.MatchString(r.Header.Get("Range")) {
+		r.Header.Del("Range")
+	}
+	header := w.Header()
+	header.Set("Content-Type", object.ContentType)
+	header.Set("Etag", quoted(object.ETag))
+	// What a session wrote must not become a page that acts for its reader.
+	header.Set("Content-Security-Policy", "sandbox")
+	header.Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(&refusals{ResponseWriter: w, request: r}, r, "", object.ModifiedAt, object)
+	return nil
+}
+
+// refusals gives the refusals of http.ServeContent S3's form.
+type refusals struct {
+	http.ResponseWriter
+	request *http.Request
+	refused bool
+}
+
+func (w *refusals) WriteHeader(status int) {
+	switch status {
+	case http.StatusPreconditionFailed:
+		w.refuse(faultf(preconditionFails, "The object is not in the state that the request's conditions ask for."))
+	case http.StatusRequestedRangeNotSatisfiable:
+		w.refuse(faultf(invalidRange, "The range %q is outside of the object.", w.request.Header.Get("Range")))
+	default:
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *refusals) refuse(err error) {
+	w.refused = true
+	w.Header().Del("Content-Length")
+	writeError(w.ResponseWriter, w.request, err)
+}
+
+func (w *refusals) Write(p []byte) (int, error) {
+	if w.refused {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom lets the content be sent without copying it through the program.
+func (w *refusals) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }

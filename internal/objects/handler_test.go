@@ -1,0 +1,361 @@
+package objects_test
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/google/go-cmp/cmp"
+
+	"hearth/internal/objects"
+)
+
+// serve serves a new store and gives a client of it.
+func serve(t *testing.T) (*objects.Store, *s3.Client, string) {
+	t.Helper()
+	store, _ := open(t)
+	server := httptest.NewServer(objects.Handler(store, "eu-central-1", slog.New(slog.NewTextHandler(t.Output(), nil))))
+	t.Cleanup(server.Close)
+	client := s3.New(s3.Options{
+		BaseEndpoint: &server.URL,
+		Region:       "eu-central-1",
+		UsePathStyle: true,
+		Credentials:  aws.AnonymousCredentials{},
+		Retryer:      aws.NopRetryer{},
+	})
+	return store, client, server.URL
+}
+
+// wantCode checks an S3 error by its code and HTTP status.
+func wantCode(t *testing.T, err error, code string, status int) {
+	t.Helper()
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorCode() != code {
+		t.Errorf("error %v, want code %s", err, code)
+	}
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || response.HTTPStatusCode() != status {
+		t.Errorf("error %v, want status %d", err, status)
+	}
+}
+
+func TestHandler_GetObject(t *testing.T) {
+	store, client, _ := serve(t)
+	put(t, store, "folder/stdout", "text/plain", "0123456789")
+	put(t, store, "folder/", "", "")
+	put(t, store, "odd key/ü+%2F\x01", "", "odd")
+	get := func(ctx context.Context, in s3.GetObjectInput) (string, *s3.GetObjectOutput, error) {
+		in.Bucket = aws.String("hearth")
+		if in.Key == nil {
+			in.Key = aws.String("folder/stdout")
+		}
+		out, err := client.GetObject(ctx, &in)
+		if err != nil {
+			return "", nil, err
+		}
+		defer out.Body.Close()
+		body, err := io.ReadAll(out.Body)
+		return string(body), out, err
+	}
+
+	t.Run("whole", func(t *testing.T) {
+		body, out, err := get(t.Context(), s3.GetObjectInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body != "0123456789" || *out.ContentType != "text/plain" || *out.ETag != `"`+etag(body)+`"` ||
+			time.Since(*out.LastModified) > time.Hour || *out.ContentLength != 10 {
+			t.Errorf("%q, %+v", body, out)
+		}
+	})
+	for name, c := range map[string]struct{ header, want string }{
+		"a range":             {"bytes=2-4", "234"},
+		"the end":             {"bytes=-3", "789"},
+		"from a byte on":      {"bytes=8-", "89"},
+		"more than there is":  {"bytes=8-100", "89"},
+		"several ranges: all": {"bytes=0-1,3-4", "0123456789"},
+		"another unit: all":   {"lines=0-1", "0123456789"},
+	} {
+		t.Run("range, "+name, func(t *testing.T) {
+			body, _, err := get(t.Context(), s3.GetObjectInput{Range: aws.String(c.header)})
+			if err != nil || body != c.want {
+				t.Errorf("%q, %v, want %q", body, err, c.want)
+			}
+		})
+	}
+	t.Run("range outside", func(t *testing.T) {
+		_, _, err := get(t.Context(), s3.GetObjectInput{Range: aws.String("bytes=10-")})
+		wantCode(t, err, "InvalidRange", http.StatusRequestedRangeNotSatisfiable)
+	})
+	t.Run("odd key", func(t *testing.T) {
+		body, _, err := get(t.Context(), s3.GetObjectInput{Key: aws.String("odd key/ü+%2F\x01")})
+		if err != nil || body != "odd" {
+			t.Errorf("%q, %v", body, err)
+		}
+	})
+	t.Run("folder's own key", func(t *testing.T) {
+		body, out, err := get(t.Context(), s3.GetObjectInput{Key: aws.String("folder/")})
+		if err != nil || body != "" || *out.ContentType != "binary/octet-stream" {
+			t.Errorf("%q, %v", body, err)
+		}
+	})
+	for _, key := range []string{"absent", "folder", "folder/stdout/", "folder//stdout", "../hearth/folder/stdout"} {
+		t.Run("no such key: "+key, func(t *testing.T) {
+			_, _, err := get(t.Context(), s3.GetObjectInput{Key: &key})
+			wantCode(t, err, "NoSuchKey", http.StatusNotFound)
+		})
+	}
+	t.Run("no such bucket", func(t *testing.T) {
+		_, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("elsewhere"), Key: aws.String("a")})
+		wantCode(t, err, "NoSuchBucket", http.StatusNotFound)
+	})
+	t.Run("no such version", func(t *testing.T) {
+		_, _, err := get(t.Context(), s3.GetObjectInput{VersionId: aws.String("v7")})
+		wantCode(t, err, "NoSuchVersion", http.StatusNotFound)
+	})
+
+	t.Run("conditions", func(t *testing.T) {
+		tag, other := aws.String(`"`+etag("0123456789")+`"`), aws.String(`"other"`)
+		past, future := aws.Time(time.Now().Add(-time.Hour)), aws.Time(time.Now().Add(time.Hour))
+		for name, c := range map[string]struct {
+			in     s3.GetObjectInput
+			status int // 0 when the object is given
+			code   string
+		}{
+			"If-Match, it does":              {s3.GetObjectInput{IfMatch: tag}, 0, ""},
+			"If-Match, it does not":          {s3.GetObjectInput{IfMatch: other}, http.StatusPreconditionFailed, "PreconditionFailed"},
+			"If-None-Match, it does not":     {s3.GetObjectInput{IfNoneMatch: other}, 0, ""},
+			"If-None-Match, it does":         {s3.GetObjectInput{IfNoneMatch: tag}, http.StatusNotModified, "NotModified"},
+			"If-Modified-Since, it was":      {s3.GetObjectInput{IfModifiedSince: past}, 0, ""},
+			"If-Modified-Since, it was not":  {s3.GetObjectInput{IfModifiedSince: future}, http.StatusNotModified, "NotModified"},
+			"If-Unmodified-Since, it was":    {s3.GetObjectInput{IfUnmodifiedSince: past}, http.StatusPreconditionFailed, "PreconditionFailed"},
+			"If-Unmodified-Since, it wasn't": {s3.GetObjectInput{IfUnmodifiedSince: future}, 0, ""},
+		} {
+			t.Run(name, func(t *testing.T) {
+				body, _, err := get(t.Context(), c.in)
+				if c.status == 0 {
+					if err != nil || body != "0123456789" {
+						t.Errorf("%q, %v", body, err)
+					}
+					return
+				}
+				response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+				if !ok || response.HTTPStatusCode() != c.status {
+					t.Errorf("error %v, want status %d", err, c.status)
+				}
+				if c.code == "PreconditionFailed" {
+					wantCode(t, err, c.code, c.status)
+				}
+			})
+		}
+	})
+}
+
+func TestHandler_HeadObject(t *testing.T) {
+	store, client, _ := serve(t)
+	put(t, store, "a", "text/plain", "0123456789")
+	t.Run("describes", func(t *testing.T) {
+		out, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("hearth"), Key: aws.String("a")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *out.ContentLength != 10 || *out.ContentType != "text/plain" || *out.ETag != `"`+etag("0123456789")+`"` {
+			t.Errorf("%+v", out)
+		}
+	})
+	t.Run("not found", func(t *testing.T) {
+		_, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("hearth"), Key: aws.String("b")})
+		if _, ok := errors.AsType[*types.NotFound](err); !ok {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestHandler_ListObjects(t *testing.T) {
+	store, client, url := serve(t)
+	keys := []string{"a", "a/", "a/b", "a/c d", "b/ü+", "z"}
+	for _, key := range keys {
+		put(t, store, key, "", key)
+	}
+	t.Run("version 2, in pages", func(t *testing.T) {
+		pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), MaxKeys: aws.Int32(2)})
+		var got []string
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int(*page.KeyCount) != len(page.Contents) || *page.MaxKeys != 2 {
+				t.Errorf("page %+v", page)
+			}
+			for _, o := range page.Contents {
+				got = append(got, *o.Key)
+				if *o.Size != int64(len(*o.Key)) || *o.ETag != `"`+etag(*o.Key)+`"` || o.LastModified == nil {
+					t.Errorf("object %+v", o)
+				}
+			}
+		}
+		if diff := cmp.Diff(keys, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("version 2, folders", func(t *testing.T) {
+		out, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), Delimiter: aws.String("/"), StartAfter: aws.String("a")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Contents) != 1 || *out.Contents[0].Key != "z" || len(out.CommonPrefixes) != 2 ||
+			*out.CommonPrefixes[0].Prefix != "a/" || *out.CommonPrefixes[1].Prefix != "b/" {
+			t.Errorf("%+v", out)
+		}
+	})
+	t.Run("version 1, in pages of folders", func(t *testing.T) {
+		in := &s3.ListObjectsInput{Bucket: aws.String("hearth"), Delimiter: aws.String("/"), MaxKeys: aws.Int32(1)}
+		var got []string
+		for {
+			out, err := client.ListObjects(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range out.Contents {
+				got = append(got, *o.Key)
+			}
+			for _, p := range out.CommonPrefixes {
+				got = append(got, *p.Prefix)
+			}
+			if !*out.IsTruncated {
+				break
+			}
+			in.Marker = out.NextMarker
+		}
+		if diff := cmp.Diff([]string{"a", "a/", "b/", "z"}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("encoded keys", func(t *testing.T) {
+		out, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), Prefix: aws.String("b/"), EncodingType: types.EncodingTypeUrl})
+		if err != nil || *out.Contents[0].Key != "b/%C3%BC%2B" {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+	t.Run("no such bucket", func(t *testing.T) {
+		_, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("elsewhere")})
+		wantCode(t, err, "NoSuchBucket", http.StatusNotFound)
+	})
+	for name, query := range map[string]string{
+		"max-keys that is no number": "max-keys=many",
+		"max-keys below zero":        "max-keys=-1",
+		"encoding":                   "encoding-type=base64",
+		"continuation token":         "continuation-token=%21",
+	} {
+		t.Run("refuses a bad "+name, func(t *testing.T) {
+			wantError(t, http.MethodGet, url+"/hearth?list-type=2&"+query, http.StatusBadRequest, "InvalidArgument")
+		})
+	}
+}
+
+func TestHandler_Buckets(t *testing.T) {
+	_, client, url := serve(t)
+	t.Run("ListBuckets", func(t *testing.T) {
+		out, err := client.ListBuckets(t.Context(), &s3.ListBucketsInput{})
+		if err != nil || len(out.Buckets) != 1 || *out.Buckets[0].Name != "hearth" || out.Buckets[0].CreationDate == nil {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+	t.Run("HeadBucket", func(t *testing.T) {
+		out, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("hearth")})
+		if err != nil || *out.BucketRegion != "eu-central-1" {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+	t.Run("HeadBucket of none", func(t *testing.T) {
+		_, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("elsewhere")})
+		if _, ok := errors.AsType[*types.NotFound](err); !ok {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("GetBucketLocation", func(t *testing.T) {
+		out, err := client.GetBucketLocation(t.Context(), &s3.GetBucketLocationInput{Bucket: aws.String("hearth")})
+		if err != nil || out.LocationConstraint != "eu-central-1" {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+	t.Run("an impossible name", func(t *testing.T) {
+		wantError(t, http.MethodGet, url+"/Hearth/a", http.StatusBadRequest, "InvalidBucketName")
+	})
+	t.Run("a key that is too long", func(t *testing.T) {
+		wantError(t, http.MethodGet, url+"/hearth/"+strings.Repeat("x", 1025), http.StatusBadRequest, "KeyTooLongError")
+	})
+}
+
+// Ensure that an operation which is not there is refused by its name.
+func TestHandler_NotImplemented(t *testing.T) {
+	_, _, url := serve(t)
+	for _, c := range []struct{ method, address, operation string }{
+		{"PUT", "/hearth/a", "PutObject"},
+		{"DELETE", "/hearth/a", "DeleteObject"},
+		{"PUT", "/hearth/a?partNumber=1&uploadId=u", "UploadPart"},
+		{"POST", "/hearth/a?uploads", "CreateMultipartUpload"},
+		{"POST", "/hearth/a?uploadId=u", "CompleteMultipartUpload"},
+		{"DELETE", "/hearth/a?uploadId=u", "AbortMultipartUpload"},
+		{"GET", "/hearth/a?uploadId=u", "ListParts"},
+		{"GET", "/hearth/a?acl", "GetObjectAcl"},
+		{"GET", "/hearth/a?attributes", "GetObjectAttributes"},
+		{"PUT", "/hearth/a?tagging", "PutObjectTagging"},
+		{"POST", "/hearth/a?select&select-type=2", "SelectObjectContent"},
+		{"PUT", "/new-bucket", "CreateBucket"},
+		{"DELETE", "/hearth", "DeleteBucket"},
+		{"POST", "/hearth?delete", "DeleteObjects"},
+		{"GET", "/hearth?versions", "ListObjectVersions"},
+		{"GET", "/hearth?policy", "GetBucketPolicy"},
+		{"PUT", "/hearth?lifecycle", "PutBucketLifecycleConfiguration"},
+	} {
+		t.Run(c.operation, func(t *testing.T) {
+			message := wantError(t, c.method, url+c.address, http.StatusNotImplemented, "NotImplemented")
+			if !strings.Contains(message, c.operation+" ") {
+				t.Errorf("message %q does not name %s", message, c.operation)
+			}
+		})
+	}
+	t.Run("no operation at all", func(t *testing.T) {
+		wantError(t, "DELETE", url+"/", http.StatusMethodNotAllowed, "MethodNotAllowed")
+	})
+}
+
+func wantError(t *testing.T, method, url string, status int, code string) (message string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var body struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if err := xml.NewDecoder(response.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != status || body.Code != code {
+		t.Errorf("%s, %+v; want %s, %s", response.Status, body, strconv.Itoa(status), code)
+	}
+	return body.Message
+}

@@ -1,0 +1,229 @@
+// Package rest is Hearth's own small HTTP interface, beside the Athena API: what
+// a session's start took, what happened to it, and the output of a calculation
+// while it runs.
+//
+//	GET /v1/sessions/{id}                             a Session as JSON
+//	GET /v1/calculations/{id}/{stdout|stderr}?offset=N  bytes, until it has ended
+//
+// Errors have the form of the Athena API's.
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"hearth"
+	"hearth/internal/awsjson"
+)
+
+// Sessions is what the interface asks of the application.
+type Sessions interface {
+	Session(ctx context.Context, id string) (hearth.Session, error)
+	Events(ctx context.Context, sessionID string) ([]hearth.Event, error)
+	Output(ctx context.Context, calculationID string, stream hearth.Stream, offset int64) (io.ReadCloser, error)
+}
+
+// Session is the answer about a session. Times that are not reached are left
+// out.
+type Session struct {
+	ID          string              `json:"id"`
+	WorkGroup   string              `json:"workgroup"`
+	Description string              `json:"description,omitempty"`
+	Owner       string              `json:"owner"`
+	Engine      string              `json:"engine"`
+	State       hearth.SessionState `json:"state"`
+	Reason      string              `json:"reason,omitempty"`
+	StartedAt   time.Time           `json:"started_at"`
+	ModifiedAt  time.Time           `json:"modified_at"`
+	IdleSince   time.Time           `json:"idle_since,omitzero"`
+	EndedAt     time.Time           `json:"ended_at,omitzero"`
+	IdleTimeout float64             `json:"idle_timeout_s"`
+	DPUMillis   int64               `json:"dpu_ms"`
+	Results     string              `json:"results"` // s3:// location of its calculations' files
+	Phases      []Phase             `json:"phases"`  // of its start, in order
+	Events      []Event             `json:"events"`  // oldest first
+}
+
+// Phase is one part of a session's start.
+type Phase struct {
+	Name string  `json:"name"`
+	Took float64 `json:"took_ms"`
+}
+
+// Event is one step of a session, or of a calculation in it.
+type Event struct {
+	At            time.Time `json:"at"`
+	CalculationID string    `json:"calculation,omitempty"`
+	From          string    `json:"from,omitempty"`
+	To            string    `json:"to"`
+	Reason        string    `json:"reason,omitempty"`
+	Note          string    `json:"note,omitempty"`
+}
+
+// Handler serves the interface. It checks no signatures.
+func Handler(s Sessions, log *slog.Logger) http.Handler {
+	h := &handler{sessions: s, log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/sessions/{id}", h.answer(h.session))
+	mux.HandleFunc("GET /v1/calculations/{id}/{stream}", h.answer(h.output))
+	mux.HandleFunc("/", h.answer(nothing))
+	return mux
+}
+
+type handler struct {
+	sessions Sessions
+	log      *slog.Logger
+}
+
+// answer makes a handler of a function that leaves its error to be answered.
+func (h *handler) answer(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := serve(w, r)
+		if err == nil {
+			return
+		}
+		if hearth.KindOf(err) == hearth.KindInternal && r.Context().Err() == nil {
+			h.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "request", w.Header().Get("X-Amzn-Requestid"), "error", err)
+		}
+		awsjson.WriteError(w, refusal(err))
+	}
+}
+
+// refusal is the one table of what errors are answered with.
+func refusal(err error) *awsjson.Error {
+	e := &awsjson.Error{Type: "InternalServerException", Status: http.StatusInternalServerError, Message: hearth.MessageOf(err)}
+	switch hearth.KindOf(err) {
+	case hearth.KindNotFound:
+		e.Type, e.Status = "ResourceNotFoundException", http.StatusNotFound
+	case hearth.KindInvalid:
+		e.Type, e.Status = "InvalidRequestException", http.StatusBadRequest
+	case hearth.KindConflict:
+		e.Type, e.Status = "InvalidRequestException", http.StatusConflict
+	case hearth.KindDenied:
+		e.Type, e.Status = "AccessDeniedException", http.StatusForbidden
+	case hearth.KindTooMany:
+		e.Type, e.Status = "TooManyRequestsException", http.StatusTooManyRequests
+	case hearth.KindUnavailable:
+		e.Type, e.Status = "ServiceUnavailableException", http.StatusServiceUnavailable
+	}
+	return e
+}
+
+func nothing(_ http.ResponseWriter, r *http.Request) error {
+	return hearth.Errorf(hearth.KindNotFound, "Nothing answers to %s %s.", r.Method, r.URL.Path)
+}
+
+func (h *handler) session(w http.ResponseWriter, r *http.Request) error {
+	s, err := h.sessions.Session(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	events, err := h.sessions.Events(r.Context(), s.ID)
+	if err != nil {
+		return err
+	}
+	answer := Session{
+		ID:          s.ID,
+		WorkGroup:   s.WorkGroup,
+		Description: s.Description,
+		Owner:       s.Owner,
+		Engine:      s.Engine.Effective,
+		State:       s.State,
+		Reason:      s.StateChangeReason,
+		StartedAt:   s.StartedAt,
+		ModifiedAt:  s.ModifiedAt,
+		IdleSince:   s.IdleSince,
+		EndedAt:     s.EndedAt,
+		IdleTimeout: s.Configuration.IdleTimeout.Seconds(),
+		DPUMillis:   s.DPUMillis,
+		Results:     s.Configuration.WorkingDirectory,
+		Phases:      []Phase{},
+		Events:      []Event{},
+	}
+	for _, p := range s.Phases {
+		answer.Phases = append(answer.Phases, Phase{Name: p.Name, Took: float64(p.Took) / float64(time.Millisecond)})
+	}
+	for _, e := range events {
+		answer.Events = append(answer.Events, Event{
+			At: e.At, CalculationID: e.CalculationID, From: e.From, To: e.To, Reason: e.Reason, Note: e.Note,
+		})
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return hearth.Internal(err, "encoding a session")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n'))
+	return nil
+}
+
+func (h *handler) output(w http.ResponseWriter, r *http.Request) error {
+	stream := hearth.Stream(r.PathValue("stream"))
+	if stream != hearth.Stdout && stream != hearth.Stderr {
+		return nothing(w, r)
+	}
+	offset, err := offsetOf(r.URL.Query().Get("offset"))
+	if err != nil {
+		return err
+	}
+	content, err := h.sessions.Output(r.Context(), r.PathValue("id"), stream, offset)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if r.Method == http.MethodHead {
+		return nil // nothing to wait for
+	}
+	if err := send(w, content); err != nil {
+		if r.Context().Err() == nil {
+			h.log.WarnContext(r.Context(), "output was cut off", "path", r.URL.Path, "request", header.Get("X-Amzn-Requestid"), "error", err)
+		}
+		// The client must not take this for the end of the output.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func offsetOf(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	offset, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || offset < 0 {
+		return 0, hearth.Errorf(hearth.KindInvalid, "The offset is %q; it has to be a number of bytes, 0 or more.", text)
+	}
+	return offset, nil
+}
+
+// send passes on what is read as soon as it is there.
+func send(w http.ResponseWriter, content io.Reader) error {
+	connection := http.NewResponseController(w)
+	if err := connection.Flush(); err != nil { // the client learns that it may wait
+		return err
+	}
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := content.Read(buffer)
+		if n > 0 {
+			_, writing := w.Write(buffer[:n])
+			if failed := errors.Join(writing, connection.Flush()); failed != nil {
+				return failed
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
