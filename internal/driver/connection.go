@@ -1,0 +1,142 @@
+package driver
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"hearth"
+	"hearth/internal/kernel"
+	"hearth/internal/shim"
+)
+
+// driver implements hearth.Driver by what is in a bundle. It has no connection
+// of its own: each call makes one, and so needs no closing and cannot be stale.
+type driver struct {
+	sessionID string
+	bundle    string
+	token     string
+}
+
+// connection is a shim's attention.
+type connection struct {
+	net.Conn
+	in    *bufio.Reader
+	pid   int // the shim's
+	leave func() bool
+}
+
+// errNoSocket says that nobody listens, rather than listens badly.
+var errNoSocket = errors.New("the shim does not listen")
+
+// welcomeTimeout is for a shim that is stopped or starved.
+const welcomeTimeout = 5 * time.Second
+
+// connect greets the shim with what the caller wants to be shown. The
+// connection closes when ctx is done.
+func (d *driver) connect(ctx context.Context, hello shim.Message) (*connection, error) {
+	conn, err := shim.Dial(d.bundle)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w: %w", errNoSocket, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{Conn: conn, in: bufio.NewReader(conn)}
+	c.leave = context.AfterFunc(ctx, func() { conn.Close() })
+	hello.Type, hello.Protocol, hello.Token = shim.MessageHello, shim.Protocol, d.token
+	err = errors.Join(conn.SetDeadline(time.Now().Add(welcomeTimeout)), kernel.WriteFrame(conn, hello))
+	if err == nil {
+		var welcome shim.Message
+		welcome, err = c.receive()
+		c.pid = welcome.PID
+		if err == nil && welcome.Type != shim.MessageWelcome {
+			err = fmt.Errorf("the shim refused: %s", welcome.Error)
+		}
+	}
+	if err = errors.Join(err, conn.SetDeadline(time.Time{})); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close may be called again.
+func (c *connection) Close() error {
+	c.leave()
+	if err := c.Conn.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func (c *connection) receive() (m shim.Message, err error) {
+	frame, err := kernel.ReadFrame(c.in)
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(frame, &m)
+}
+
+// request has the shim do something and returns its refusal.
+func (d *driver) request(ctx context.Context, r shim.Message) (refusal string, err error) {
+	conn, err := d.connect(ctx, shim.Message{})
+	if err == nil {
+		defer conn.Close()
+		r.Type, r.ID = shim.MessageRequest, 1
+		err = kernel.WriteFrame(conn, r)
+	}
+	var reply shim.Message
+	if err == nil {
+		reply, err = conn.receive()
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", unreachable(d.sessionID, err)
+	}
+	return reply.Error, nil
+}
+
+// Execute hands over a calculation. It returns KindConflict when the driver has
+// another one, is still starting, or is ending.
+func (d *driver) Execute(ctx context.Context, calculationID, code string) error {
+	refusal, err := d.request(ctx, shim.Message{Op: shim.OpExecute, Calculation: calculationID, Code: code})
+	if err == nil && refusal != "" {
+		err = hearth.Errorf(hearth.KindConflict, "The driver of session %s did not take calculation %s: %s.", d.sessionID, calculationID, refusal)
+	}
+	return err
+}
+
+// Cancel asks for a calculation's stop.
+func (d *driver) Cancel(ctx context.Context, calculationID string) error {
+	return d.stop(ctx, shim.Message{Op: shim.OpInterrupt, Calculation: calculationID})
+}
+
+// End asks the driver to end.
+func (d *driver) End(ctx context.Context) error {
+	return d.stop(ctx, shim.Message{Op: shim.OpEnd})
+}
+
+// stop is a request whose purpose a driver that has ended fulfils.
+func (d *driver) stop(ctx context.Context, r shim.Message) error {
+	_, err := d.request(ctx, r)
+	if err != nil && ctx.Err() == nil && d.over(ctx) {
+		return nil
+	}
+	return err
+}
+
+// over reports whether the driver has ended or is about to: a shim that leaves
+// puts the exit on record, closes its socket and frees its lock, in this order.
+func (d *driver) over(ctx context.Context) bool {
+	exited, err := d.exited()
+	return err == nil && exited || d.unlockedSoon(ctx)
+}

@@ -1,0 +1,202 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hearth"
+	"hearth/internal/shim"
+)
+
+// Follow reads the journal through the shim while it lives and from its file
+// when it does not.
+func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
+	f := &following{offset: offset, handle: handle}
+	lost := d.followShim(ctx, f)
+	if lost == nil || f.refused != nil {
+		return f.refused
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if done, err := d.followFile(f); done || err != nil {
+		return err
+	}
+	// A shim that is killed loses its connections a moment before its lock.
+	if !d.unlockedSoon(ctx) {
+		return errors.Join(ctx.Err(), unreachable(d.sessionID, lost))
+	}
+	if done, err := d.followFile(f); done || err != nil {
+		return err
+	}
+	exit, err := d.missingExit()
+	if err != nil {
+		return hearth.Internal(err, "find out how the driver of session "+d.sessionID+" ended")
+	}
+	_, err = f.take(exit, f.offset)
+	return err
+}
+
+// following is how far Follow is.
+type following struct {
+	offset  int64
+	handle  func(hearth.DriverEvent) error
+	refused error // what handle returned
+}
+
+// take passes an event on, if it is one that the application knows, and
+// reports whether it was the last.
+func (f *following) take(e shim.Event, next int64) (last bool, err error) {
+	f.offset = next
+	event, known := eventOf(e, next)
+	if !known {
+		return false, nil
+	}
+	if f.refused = f.handle(event); f.refused != nil {
+		return false, f.refused
+	}
+	return event.Type == hearth.DriverExited, nil
+}
+
+// followShim returns nil after the exit.
+func (d *driver) followShim(ctx context.Context, f *following) error {
+	conn, err := d.connect(ctx, shim.Message{From: &f.offset})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for {
+		m, err := conn.receive()
+		if err != nil {
+			return err
+		}
+		if m.Type != shim.MessageEvent || m.Event == nil {
+			continue // of a newer shim
+		}
+		if last, err := f.take(*m.Event, m.Next); last || err != nil {
+			return err
+		}
+	}
+}
+
+// followFile reports whether the journal had the exit.
+func (d *driver) followFile(f *following) (done bool, err error) {
+	_, err = d.readJournal(f.offset, func(e shim.Event, next int64) error {
+		last, err := f.take(e, next)
+		done = done || last
+		return err
+	})
+	if err != nil && f.refused == nil {
+		err = hearth.Internal(err, "read the journal of session "+d.sessionID)
+	}
+	return done, err
+}
+
+// unlockedSoon waits for a shim that is about to end.
+func (d *driver) unlockedSoon(ctx context.Context) bool {
+	deadline := time.Now().Add(time.Second)
+	for time.Now().Before(deadline) && ctx.Err() == nil {
+		if locked, err := shim.Locked(d.bundle); err == nil && !locked {
+			return true
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
+}
+
+// missingExit gives the exit of a driver whose journal has none: the one that
+// was saved beside it, or else one that says that its shim was lost.
+func (d *driver) missingExit() (shim.Event, error) {
+	var exit shim.Event
+	if found, err := shim.Load(d.bundle, shim.ExitFile, &exit); err != nil || found {
+		return exit, err
+	}
+	var identity shim.Identity
+	found, err := shim.Load(d.bundle, shim.IdentityFile, &identity)
+	if err != nil {
+		return exit, err
+	}
+	exit = shim.Event{Type: shim.EventExited, At: shim.Seconds(time.Now()), Cause: shim.CauseFault}
+	switch {
+	case !found:
+		exit.Reason = "The driver is gone without a trace: it has left no record of its processes"
+	case identity.BootID != shim.BootID():
+		exit.Reason = "The driver was lost because the machine was restarted since"
+	default:
+		exit.Reason = fmt.Sprintf("The driver was lost because the process that supervises it, %d, was killed; its other processes ended with it", identity.PID)
+		if err := identity.KillLeftovers(); err != nil {
+			return exit, err
+		}
+	}
+	exit.Calculation, err = d.unfinished()
+	return exit, err
+}
+
+// unfinished gives the calculation in whose middle the journal ends.
+func (d *driver) unfinished() (string, error) {
+	running := ""
+	err := d.eachEvent(func(e shim.Event) {
+		switch e.Type {
+		case shim.EventAccepted:
+			running = e.Calculation
+		case shim.EventFinished:
+			running = ""
+		}
+	})
+	return running, err
+}
+
+// eachEvent reads the journal's file as far as there is one.
+func (d *driver) eachEvent(look func(shim.Event)) error {
+	_, err := d.readJournal(0, func(e shim.Event, _ int64) error { look(e); return nil })
+	return err
+}
+
+func (d *driver) readJournal(from int64, handle func(e shim.Event, next int64) error) (int64, error) {
+	journal, err := os.Open(filepath.Join(d.bundle, shim.JournalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return from, nil
+	}
+	if err != nil {
+		return from, err
+	}
+	defer journal.Close()
+	return shim.ReadJournal(journal, from, handle)
+}
+
+// eventOf translates the journal's events; those that only explain what
+// happened are for people who read the journal.
+func eventOf(e shim.Event, next int64) (hearth.DriverEvent, bool) {
+	event := hearth.DriverEvent{
+		At: e.Time(), Offset: next, CalculationID: e.Calculation, Reason: e.Reason,
+		Ran: time.Duration(e.RanMS) * time.Millisecond,
+	}
+	switch e.Type {
+	case shim.EventReady:
+		event.Type = hearth.DriverReady
+		for _, p := range e.Phases {
+			event.Phases = append(event.Phases, hearth.StartPhase{Name: p.Name, Took: time.Duration(p.TookMS) * time.Millisecond})
+		}
+	case shim.EventStarted:
+		event.Type = hearth.CalculationStarted
+	case shim.EventFinished:
+		event.Type = hearth.CalculationEnded
+		event.Outcome = hearth.Outcome(e.Status)
+		event.ExitStatus, event.Progress = e.ExitStatus, e.Progress
+	case shim.EventUnresponsive:
+		event.Type = hearth.DriverUnresponsive
+	case shim.EventResponsive:
+		event.Type = hearth.DriverResponsive
+	case shim.EventExited:
+		event.Type = hearth.DriverExited
+		event.Exit = hearth.ExitCause(e.Cause)
+	default:
+		return event, false
+	}
+	return event, true
+}

@@ -1,0 +1,170 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hearth"
+	"hearth/internal/kernel"
+	"hearth/internal/shim"
+)
+
+// Launch starts a driver: the intent goes to disk, then a shim is started on
+// it, which makes its own record. Launching an id again gives the driver that
+// is, or was, launched under it.
+func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driver, error) {
+	defer d.launching.lock(launch.SessionID)()
+	bundle, err := d.bundle(launch.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	found, adoption, err := d.Recover(ctx, launch.SessionID)
+	if err != nil || adoption != hearth.NeverLaunched {
+		return found, err
+	}
+	started := time.Now()
+	intent, err := d.intend(ctx, launch, bundle)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.startShim(ctx, launch.SessionID, bundle); err != nil {
+		return nil, err
+	}
+	d.config.Log.Info("driver launched", "session", launch.SessionID, "took", time.Since(started))
+	return &driver{sessionID: launch.SessionID, bundle: bundle, token: intent.Token}, nil
+}
+
+// intend makes the bundle. It is on disk when it returns.
+func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle string) (shim.Launch, error) {
+	cannot := func(err error) error {
+		return hearth.Errorf(hearth.KindUnavailable, "The files of the driver of session %s cannot be written: %w", launch.SessionID, err)
+	}
+	begun := shim.Seconds(time.Now())
+	if launch.WorkingDirectory == "" {
+		launch.WorkingDirectory = filepath.Join(bundle, workDir)
+	}
+	err := errors.Join(
+		os.MkdirAll(filepath.Join(bundle, workDir), 0o700),
+		os.RemoveAll(filepath.Join(bundle, shim.GatewayFile)), // of a launch that never finished
+	)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(bundle, KernelFile), kernel.Source, 0o600)
+	}
+	if err != nil {
+		return shim.Launch{}, cannot(err)
+	}
+	python, jvm, err := d.config.Prepare(ctx, launch, bundle)
+	if err != nil {
+		return shim.Launch{}, err
+	}
+	for _, p := range []*shim.Process{&python, jvm} {
+		if p != nil && p.Dir == "" {
+			p.Dir = launch.WorkingDirectory
+		}
+	}
+	intent := shim.Launch{
+		Protocol: shim.Protocol, Session: launch.SessionID, Token: token(bundle), At: begun,
+		Kernel: python, JVM: jvm,
+		IdleTimeoutMS:       launch.IdleTimeout.Milliseconds(),
+		StartTimeoutMS:      d.config.StartTimeout.Milliseconds(),
+		EndGraceMS:          d.config.EndGrace.Milliseconds(),
+		CancelDeadlineMS:    d.config.CancelDeadline.Milliseconds(),
+		HeartbeatMS:         d.config.Heartbeat.Milliseconds(),
+		UnresponsiveAfterMS: d.config.UnresponsiveAfter.Milliseconds(),
+		LostAfterMS:         d.config.LostAfter.Milliseconds(),
+	}
+	if err := errors.Join(shim.Save(bundle, shim.LaunchFile, intent), shim.SyncDir(d.config.Dir)); err != nil {
+		return shim.Launch{}, cannot(err)
+	}
+	return intent, nil
+}
+
+// token gives the driver's secret: the one of an earlier try, so that a shim
+// that is only late knows its server.
+func token(bundle string) string {
+	var before shim.Launch
+	if found, err := shim.Load(bundle, shim.LaunchFile, &before); err == nil && found {
+		return before.Token
+	}
+	var secret [32]byte
+	rand.Read(secret[:]) // never fails; see crypto/rand
+	return hex.EncodeToString(secret[:])
+}
+
+// startShim returns when the shim serves. The shim is in a session of its own
+// and has nothing from the server but the bundle's path: not its environment,
+// not its terminal, not its directory.
+func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error {
+	cannot := func(reason string) error {
+		return hearth.Errorf(hearth.KindUnavailable, "The driver of session %s could not be started: %s", sessionID, reason)
+	}
+	log, err := os.OpenFile(filepath.Join(bundle, shim.LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return cannot(err.Error())
+	}
+	defer log.Close()
+	said, says, err := os.Pipe()
+	if err != nil {
+		return cannot(err.Error())
+	}
+	defer said.Close()
+	argv := append(append([]string{}, d.config.Shim...), bundle)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = says, log
+	shim.Detach(cmd)
+	err = errors.Join(cmd.Start(), says.Close())
+	if err != nil {
+		return cannot(err.Error())
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }() // or it would stay a zombie as long as the server lives
+
+	defer context.AfterFunc(ctx, func() { _ = said.SetReadDeadline(time.Now()) })()
+	var started shim.Started
+	if err := json.NewDecoder(said).Decode(&started); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // the shim goes on: a second launch finds it
+		}
+		return cannot(lastLine(bundle, <-ended))
+	}
+	if started.Error != "" {
+		<-ended
+		return cannot(started.Error)
+	}
+	return nil
+}
+
+// lastLine is for a shim that ended without a word: its log may have one.
+func lastLine(bundle string, ended error) string {
+	log, err := os.Open(filepath.Join(bundle, shim.LogFile))
+	if err != nil {
+		return err.Error()
+	}
+	defer log.Close()
+	const most = 4096
+	if info, err := log.Stat(); err == nil && info.Size() > most {
+		_, _ = log.Seek(-most, io.SeekEnd) // from the beginning will do as well
+	}
+	text, _ := io.ReadAll(log)
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	reason := "its shim ended at once"
+	if ended != nil {
+		reason += " (" + ended.Error() + ")"
+	}
+	if last := strings.TrimSpace(string(lines[len(lines)-1])); last != "" {
+		reason += ": " + last
+	}
+	return reason
+}

@@ -1,0 +1,402 @@
+package driver_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hearth"
+	"hearth/internal/driver"
+	"hearth/internal/kernel"
+	"hearth/internal/shim"
+)
+
+func TestDrivers_Recover(t *testing.T) {
+	t.Run("alive", func(t *testing.T) {
+		b := newBench(t, nil)
+		launcher := startLauncher(b, "one")
+		before := b.identity("one")
+		if err := launcher.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = launcher.Wait() // killed
+
+		d, adoption, err := b.Recover(t.Context(), "one")
+		if err != nil || adoption != hearth.Alive {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		story := b.follow(d, 0)
+		ready := story.await(hearth.DriverReady)
+		started := story.await(hearth.CalculationStarted)
+		if err := os.WriteFile(b.path("one", "work", "go"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		end := story.await(hearth.CalculationEnded)
+		if end.Outcome != hearth.OutcomeOK || end.CalculationID != "first" {
+			t.Errorf("what ran ended with %+v", end)
+		}
+		if got := b.output(d, "first", hearth.Stdout); got != "from before\nand after\n" {
+			t.Errorf("its output is %q", got)
+		}
+		id, _ := b.run(d, story, "print(before + 1)")
+		if got := b.output(d, id, hearth.Stdout); got != "42\n" {
+			t.Errorf("its variables are not there: %q", got)
+		}
+		if diff := cmp.Diff(before, b.identity("one")); diff != "" {
+			t.Error("it is another one", diff)
+		}
+
+		again := b.follow(d, ready.Offset)
+		if diff := cmp.Diff(started, again.await(hearth.CalculationStarted)); diff != "" {
+			t.Error("from an offset on, the journal is another", diff)
+		}
+		if e := b.follow(d, end.Offset).await(hearth.CalculationStarted); e.CalculationID != id {
+			t.Errorf("after the first calculation comes %+v", e)
+		}
+		if err := d.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		story.await(hearth.DriverExited)
+		want := []string{"spawned", "phase", "ready", "accepted", "started", "finished", "accepted", "started", "finished", "ending", "exited"}
+		if diff := cmp.Diff(want, typesOf(journalOf(b, "one"))); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("exited while we were away", func(t *testing.T) {
+		b := newBench(t, nil)
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		id, end := b.run(d, story, "print('kept')")
+		if err := d.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.shimEnds("one")
+		for _, missing := range []string{"", shim.ExitFile, shim.JournalFile} {
+			if missing == shim.ExitFile { // the journal has it
+				if err := os.Rename(b.path("one", missing), b.path("one", "kept.json")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if missing == shim.JournalFile { // exit.json has it, the journal's end is torn
+				if err := os.Rename(b.path("one", "kept.json"), b.path("one", shim.ExitFile)); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Truncate(b.path("one", missing), end.Offset+10); err != nil {
+					t.Fatal(err)
+				}
+			}
+			found, adoption, err := b.Recover(t.Context(), "one")
+			if err != nil || adoption != hearth.ExitedAway {
+				t.Fatalf("without %q it is found %q, %v", missing, adoption, err)
+			}
+			rest := b.follow(found, end.Offset)
+			if e := rest.await(hearth.DriverExited); e.Exit != hearth.ExitRequested {
+				t.Errorf("without %q its exit is %+v", missing, e)
+			}
+			if got := b.output(found, id, hearth.Stdout); got != "kept\n" {
+				t.Errorf("without %q the output is %q", missing, got)
+			}
+		}
+	})
+	t.Run("launch never finished", func(t *testing.T) {
+		b := newBench(t, nil)
+		if d, adoption, err := b.Recover(t.Context(), "one"); d != nil || adoption != hearth.NeverLaunched || err != nil {
+			t.Errorf("without a bundle it is found %v %q, %v", d, adoption, err)
+		}
+		if err := os.MkdirAll(b.path("one"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := shim.Save(b.path("one"), shim.LaunchFile, shim.Launch{Protocol: shim.Protocol, Token: "earlier"}); err != nil {
+			t.Fatal(err)
+		}
+		if d, adoption, err := b.Recover(t.Context(), "one"); d != nil || adoption != hearth.NeverLaunched || err != nil {
+			t.Errorf("with the intent it is found %v %q, %v", d, adoption, err)
+		}
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		if _, end := b.run(d, story, "1"); end.Outcome != hearth.OutcomeOK {
+			t.Errorf("launched now, its code ends with %+v", end)
+		}
+	})
+	t.Run("gone without a trace", func(t *testing.T) {
+		b := newBench(t, nil)
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		b.run(d, story, `import os, subprocess
+subprocess.Popen(["sleep", "1000"], preexec_fn=lambda: os.setpgid(0, 0))`)
+		id := b.execute(d, "import time\nwhile True: time.sleep(.01)")
+		started := story.await(hearth.CalculationStarted)
+		identity := b.identity("one")
+		if err := syscall.Kill(identity.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		b.shimEnds("one")
+		found, adoption, err := b.Recover(t.Context(), "one")
+		if err != nil || adoption != hearth.Gone {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		if left := inSession(t, identity.PID); len(left) > 0 {
+			t.Errorf("processes %v are left", left)
+		}
+		e := b.follow(found, started.Offset).await(hearth.DriverExited)
+		if e.Exit != hearth.ExitFault || e.CalculationID != id || !strings.Contains(e.Reason, "was killed") {
+			t.Errorf("its exit is %+v", e)
+		}
+
+		identity.BootID = "another"
+		if err := shim.Save(b.path("one"), shim.IdentityFile, identity); err != nil {
+			t.Fatal(err)
+		}
+		e = b.follow(found, started.Offset).await(hearth.DriverExited)
+		if e.Exit != hearth.ExitFault || e.CalculationID != id || !strings.Contains(e.Reason, "machine was restarted") {
+			t.Errorf("after a restart its exit is %+v", e)
+		}
+	})
+	t.Run("a shim that is stopped is not given up", func(t *testing.T) {
+		b := newBench(t, nil)
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		pid := b.identity("one").PID
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the shim is stopped", func() bool {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			return err == nil && strings.Contains(string(stat), ") T ")
+		})
+		_, adoption, err := b.Recover(t.Context(), "one")
+		if hearth.KindOf(err) != hearth.KindUnavailable || adoption != "" {
+			t.Errorf("it is found %q, %v", adoption, err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		if _, adoption, err := b.Recover(t.Context(), "one"); err != nil || adoption != hearth.Alive {
+			t.Errorf("after that it is found %q, %v", adoption, err)
+		}
+		b.run(d, story, "1")
+	})
+}
+
+// A bundle that every release since the first protocol has to understand.
+func TestDrivers_Recover_OldBundle(t *testing.T) {
+	const id, calculation = "2bd101bc-1489-47e7-8117-fe1ddb7bc6d3", "4ad101bc-12b8-4a3b-a1d8-1d4b2b61a0f1"
+	newBundle := func(t *testing.T) *bench {
+		b := &bench{t: t, dir: t.TempDir()}
+		b.Drivers = driver.New(driver.Config{Dir: b.dir})
+		if err := os.CopyFS(b.path(id), os.DirFS(filepath.Join("testdata", "bundle-1"))); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	t.Run("that ended", func(t *testing.T) {
+		b := newBundle(t)
+		d, adoption, err := b.Recover(t.Context(), id)
+		if err != nil || adoption != hearth.ExitedAway {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		var got []string
+		if err := d.Follow(t.Context(), 0, func(e hearth.DriverEvent) error {
+			got = append(got, fmt.Sprint(e.Type, " ", e.CalculationID, " ", e.Outcome, e.Exit, e.Phases, " ", e.Offset))
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		want := []string{
+			"ready  [{spawn 25ms} {python 383ms}] 242",
+			"started 4ad101bc-12b8-4a3b-a1d8-1d4b2b61a0f1 [] 434",
+			"finished 4ad101bc-12b8-4a3b-a1d8-1d4b2b61a0f1 ok[] 591",
+			"started c1d101bc-1301-46f1-9c4b-6d2f6f0a7a55 [] 783",
+			"finished c1d101bc-1301-46f1-9c4b-6d2f6f0a7a55 error[] 993",
+			"exited  requested[] 1156",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if got := b.output(d, calculation, hearth.Stdout); got != "kept\n" {
+			t.Errorf("stdout is %q", got)
+		}
+	})
+	t.Run("that the power left torn", func(t *testing.T) {
+		b := newBundle(t)
+		if err := os.Truncate(b.path(id, shim.ExitFile), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(b.path(id, shim.JournalFile), 500); err != nil {
+			t.Fatal(err)
+		}
+		d, adoption, err := b.Recover(t.Context(), id)
+		if err != nil || adoption != hearth.Gone {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		if e := b.exit(d); e.Type != hearth.DriverExited || e.CalculationID != calculation || !strings.Contains(e.Reason, "machine was restarted") {
+			t.Errorf("it exited with %+v", e)
+		}
+	})
+	t.Run("that the power left with nothing", func(t *testing.T) {
+		b := newBundle(t)
+		for _, name := range []string{shim.ExitFile, shim.IdentityFile, shim.LaunchFile, shim.JournalFile} {
+			if err := os.Truncate(b.path(id, name), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d, adoption, err := b.Recover(t.Context(), id); d != nil || adoption != hearth.NeverLaunched || err != nil {
+			t.Errorf("it is found %v %q, %v", d, adoption, err)
+		}
+	})
+}
+
+func TestDrivers_Launch(t *testing.T) {
+	t.Run("twice gives one driver", func(t *testing.T) {
+		b := newBench(t, nil)
+		var launching sync.WaitGroup
+		for range 4 {
+			launching.Go(func() {
+				if _, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		launching.Wait()
+		before := b.identity("one")
+		other := driver.New(config(b.dir, testPython(t))) // as after a restart
+		d, err := other.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		story := b.follow(d, 0)
+		story.await(hearth.DriverReady)
+		b.run(d, story, "1")
+		if diff := cmp.Diff(before, b.identity("one")); diff != "" {
+			t.Error(diff)
+		}
+		if err := d.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.exit(d)
+		b.shimEnds("one")
+		d, err = b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := b.exit(d); e.Exit != hearth.ExitRequested {
+			t.Errorf("launched again after its end, it is not what it was: %+v", e)
+		}
+	})
+	t.Run("says what the machine lacks", func(t *testing.T) {
+		python := testPython(t)
+		for name, c := range map[string]struct {
+			change func(*driver.Config)
+			want   string
+		}{
+			"the kernel's program": {func(c *driver.Config) { c.Prepare = light("/nonsuch/python") }, "could not be started: /nonsuch/python could not be started: "},
+			"the shim's program":   {func(c *driver.Config) { c.Shim = []string{"/nonsuch/hearth", "shim"} }, "/nonsuch/hearth: no such file"},
+			"a shim that stays":    {func(c *driver.Config) { c.Shim = []string{python, "-c", "raise SystemExit('no stomach')"} }, "(exit status 1): no stomach"},
+			"the directory": {func(c *driver.Config) {
+				c.Prepare = func(context.Context, hearth.Launch, string) (shim.Process, *shim.Process, error) {
+					return shim.Process{Argv: []string{python}, Dir: "/nonsuch"}, nil, nil
+				}
+			}, "no such file or directory"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := newBench(t, c.change)
+				_, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+				if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("it says %v", err)
+				}
+				if _, adoption, err := b.Recover(t.Context(), "one"); err != nil || adoption != hearth.NeverLaunched {
+					t.Errorf("it is found %q, %v", adoption, err)
+				}
+			})
+		}
+	})
+	t.Run("without Java when one of two cannot start", func(t *testing.T) {
+		b := newBench(t, func(c *driver.Config) {
+			c.Prepare = func(context.Context, hearth.Launch, string) (shim.Process, *shim.Process, error) {
+				return shim.Process{Argv: []string{"/nonsuch/python"}}, &shim.Process{Argv: []string{"sh", "-c", "echo $$ > pid; sleep 1000"}}, nil
+			}
+		})
+		_, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+		if hearth.KindOf(err) != hearth.KindUnavailable {
+			t.Errorf("it says %v", err)
+		}
+		b.shimEnds("one")
+	})
+}
+
+func TestDrivers_Remove(t *testing.T) {
+	b := newBench(t, nil)
+	d, story := b.launch(hearth.Launch{SessionID: "one"})
+	if err := b.Remove(t.Context(), "one"); hearth.KindOf(err) != hearth.KindConflict {
+		t.Errorf("while it runs: %v", err)
+	}
+	if err := d.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	story.await(hearth.DriverExited)
+	b.shimEnds("one")
+	halfRemoved := filepath.Join(b.dir, ".removed-other")
+	if err := os.Mkdir(halfRemoved, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := b.Known(t.Context()); err != nil || !cmp.Equal(ids, []string{"one"}) {
+		t.Errorf("known are %v, %v", ids, err)
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := b.Remove(t.Context(), "one"); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(b.dir); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+}
+
+func TestShim_RefusesStrangers(t *testing.T) {
+	b := newBench(t, nil)
+	b.launch(hearth.Launch{SessionID: "one"})
+	for name, change := range map[string]func(*shim.Message){
+		"another token":    func(m *shim.Message) { m.Token = "guessed" },
+		"no token":         func(m *shim.Message) { m.Token = "" },
+		"another protocol": func(m *shim.Message) { m.Protocol = shim.Protocol + 1 },
+		"no hello":         func(m *shim.Message) { m.Type = shim.MessageRequest },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, b, "one", change)
+			defer conn.Close()
+			var answer shim.Message
+			frame, err := kernel.ReadFrame(bufio.NewReader(conn))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(frame, &answer); err != nil || answer.Type != shim.MessageRefused || answer.Error == "" {
+				t.Errorf("the answer is %s, %v", frame, err)
+			}
+		})
+	}
+}
+
+// dial says hello to a shim.
+func dial(t *testing.T, b *bench, id string, change func(*shim.Message)) net.Conn {
+	t.Helper()
+	var launch shim.Launch
+	if _, err := shim.Load(b.path(id), shim.LaunchFile, &launch); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := shim.Dial(b.path(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := shim.Message{Type: shim.MessageHello, Protocol: shim.Protocol, Token: launch.Token}
+	change(&hello)
+	if err := kernel.WriteFrame(conn, hello); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}

@@ -1,0 +1,128 @@
+package shim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Names of a bundle's files. A bundle is the directory of one driver.
+const (
+	LaunchFile   = "launch.json" // Launch: what was asked for; there before any process is
+	LockFile     = "lock"        // locked by the shim as long as it lives
+	IdentityFile = "shim.json"   // Identity: there as soon as the driver's processes are
+	SocketName   = "socket"      // where the shim listens
+	JournalFile  = "journal"     // Events, one a line
+	ExitFile     = "exit.json"   // the Event of the exit; there when nothing of the driver runs any more
+	LogFile      = "driver.log"  // Spark's log, the shim's own, and what was written while no calculation ran
+
+	GatewayFile = "gateway" // where Java listens for the kernel; Spark writes it
+
+	ballastFile     = "ballast"
+	calculationsDir = "calculations"
+)
+
+// Names of a calculation's files.
+const (
+	CodeFile    = "code.py"
+	StdoutFile  = "stdout"
+	StderrFile  = "stderr"
+	OutputsFile = "outputs.jsonl" // what the code displayed, as it came
+	ResultFile  = "result.json"   // Result; there as soon as the calculation has finished
+)
+
+// CalculationDir gives the directory of a calculation's files. It refuses an
+// id that is no plain name.
+func CalculationDir(bundle, calculation string) (string, error) {
+	if calculation == "" || calculation[0] == '.' || calculation != filepath.Base(calculation) {
+		return "", fmt.Errorf("%q is no id of a calculation", calculation)
+	}
+	return filepath.Join(bundle, calculationsDir, calculation), nil
+}
+
+// Save writes value as JSON to the named file of the bundle: wholly or not at
+// all, and on disk when it returns.
+func Save(bundle, name string, value any) error {
+	if err := write(bundle, name, value, true); err != nil {
+		return err
+	}
+	return SyncDir(bundle)
+}
+
+func write(bundle, name string, value any, sync bool) error {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(bundle, name)
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(content, '\n'))
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// syncFile puts what the named file of the bundle has, and its name, on disk.
+func syncFile(bundle, name string) error {
+	f, err := os.Open(filepath.Join(bundle, name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), SyncDir(bundle))
+}
+
+// SyncDir puts the names in a directory on disk.
+func SyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Load reads a file that Save wrote. It reports false when there is none, or
+// only what a power failure left of one.
+func Load(bundle, name string, value any) (bool, error) {
+	content, err := os.ReadFile(filepath.Join(bundle, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(content, value)
+	}
+	if _, torn := errors.AsType[*json.SyntaxError](err); torn {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", filepath.Join(bundle, name), err)
+	}
+	return true, nil
+}
+
+// Locked reports whether a shim has the bundle.
+func Locked(bundle string) (bool, error) {
+	f, err := os.Open(filepath.Join(bundle, LockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // and with it the lock, if it was free
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}

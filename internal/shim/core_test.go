@@ -1,0 +1,347 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"hearth/internal/kernel"
+)
+
+var testLaunch = Launch{
+	IdleTimeoutMS: 60_000, StartTimeoutMS: 120_000, EndGraceMS: 3_000, CancelDeadlineMS: 10_000,
+	HeartbeatMS: 5_000, UnresponsiveAfterMS: 30_000, LostAfterMS: 300_000,
+	JVM: &Process{},
+}
+
+// rig has a core do what it decides, and plays the rest of the world.
+type rig struct {
+	core  *core
+	facts chan fact
+	at    time.Time // when the test began
+	over  chan struct{}
+
+	mu  sync.Mutex
+	did []string // since the last check
+}
+
+// newRig starts the loop inside a bubble of testing/synctest.
+func newRig(l Launch) *rig {
+	r := &rig{facts: make(chan fact, 100), at: time.Now(), over: make(chan struct{})}
+	r.core = newCore(l, time.Now())
+	go func() {
+		defer close(r.over)
+		loop(r.core, r.facts, r.perform)
+	}()
+	return r
+}
+
+func (r *rig) perform(e effect) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.did = append(r.did, fmt.Sprintf("%v %s", time.Since(r.at), describe(e)))
+	switch e := e.(type) {
+	case tell:
+		if e.command.Type == kernel.TypePing {
+			r.facts <- told{kernel.Message{Type: kernel.TypePong, N: e.command.N}}
+			r.did = r.did[:len(r.did)-1] // too many to tell
+		}
+	case answer:
+		e.to <- e.text
+	case kill:
+		for process := range r.core.alive {
+			r.facts <- died{death{process: process, signal: syscall.SIGKILL}}
+		}
+	}
+	return nil
+}
+
+func describe(e effect) string {
+	switch e := e.(type) {
+	case record:
+		return strings.TrimSpace("record " + e.event.Type + " " + e.event.Calculation + e.event.Cause + e.event.Step)
+	case tell:
+		return "tell " + e.command.Type
+	case open:
+		return "open " + e.calculation
+	case complete:
+		return "complete " + e.message.Calculation
+	case answer:
+		return strings.TrimSpace("answer " + e.text)
+	case leave:
+		return fmt.Sprintf("leave %s: %s", e.event.Cause, e.event.Reason)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", e), "shim.")
+}
+
+func (r *rig) say(m kernel.Message) { r.facts <- told{m} }
+
+func (r *rig) ask(op, calculation string) string {
+	answer := make(chan string, 1)
+	r.facts <- asked{op: op, calculation: calculation, answer: answer}
+	return <-answer
+}
+
+func (r *rig) check(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if diff := cmp.Diff(want, r.did); diff != "" {
+		t.Error(diff)
+	}
+	r.did = nil
+}
+
+// finish ends the loop.
+func (r *rig) finish() {
+	r.facts <- died{death{process: KernelProcess, signal: syscall.SIGKILL}}
+	r.facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}
+	<-r.over
+}
+
+func TestCore_InTime(t *testing.T) {
+	for name, test := range map[string]func(*testing.T, *rig){
+		"the idle timeout runs from the last calculation's end, and not while one runs": func(t *testing.T, r *rig) {
+			time.Sleep(10 * time.Second)
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			time.Sleep(59 * time.Second)
+			r.ask(OpExecute, "a")
+			r.say(kernel.Message{Type: kernel.TypeStarted, Calculation: "a"})
+			time.Sleep(time.Hour)
+			r.say(kernel.Message{Type: kernel.TypeFinished, Calculation: "a"})
+			time.Sleep(60*time.Second - 1)
+			r.check(t, "10s record ready",
+				"1m9s open a", "1m9s record accepted a", "1m9s tell execute", "1m9s answer", "1m9s record started a",
+				"1h1m9s complete a", "1h1m9s record finished a")
+			time.Sleep(1)
+			r.check(t, "1h2m9s record ending idle", "1h2m9s tell end")
+			r.facts <- died{death{process: KernelProcess}}
+			r.facts <- died{death{process: JVMProcess}}
+			<-r.over
+			r.check(t, "1h2m9s closeJVM", "1h2m9s leave idle: The driver ended after 1m0s without a calculation")
+		},
+		"an end that takes too long is forced": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.ask(OpEnd, "")
+			if refusal := r.ask(OpExecute, "a"); refusal != "the driver is ending" {
+				t.Errorf("code is answered %q", refusal)
+			}
+			r.ask(OpEnd, "")
+			<-r.over
+			r.check(t, "0s record ready", "0s record ending requested", "0s tell end", "0s answer", "0s answer the driver is ending", "0s answer",
+				"1.5s closeJVM", "3s kill", "3s leave requested: The driver ended as requested")
+		},
+		"a start that takes too long is ended": func(t *testing.T, r *rig) {
+			if refusal := r.ask(OpExecute, "a"); refusal != "the driver is still starting" {
+				t.Errorf("code is answered %q", refusal)
+			}
+			<-r.over
+			r.check(t, "0s answer the driver is still starting", "2m0s kill", "2m0s leave fault: The driver was not ready after 2m0s, so it was killed")
+		},
+		"code that does not stop ends the driver": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.ask(OpExecute, "a")
+			r.ask(OpInterrupt, "another")
+			time.Sleep(time.Second)
+			r.ask(OpInterrupt, "a")
+			time.Sleep(time.Second)
+			r.ask(OpInterrupt, "a") // does not postpone it
+			<-r.over
+			r.check(t, "0s record ready", "0s open a", "0s record accepted a", "0s tell execute", "0s answer", "0s answer",
+				"1s record canceling ainterrupt", "1s tell interrupt", "1s answer", "2s answer", "11s record canceling akill", "11s kill",
+				"11s leave fault: The code of calculation a did not stop within 10s of its cancellation, so its driver was killed")
+		},
+		"code that stops in time does not": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.ask(OpExecute, "a")
+			r.ask(OpInterrupt, "a")
+			time.Sleep(9 * time.Second)
+			r.say(kernel.Message{Type: kernel.TypeFinished, Calculation: "a", Status: kernel.StatusCanceled})
+			time.Sleep(30 * time.Second)
+			r.check(t, "0s record ready", "0s open a", "0s record accepted a", "0s tell execute", "0s answer",
+				"0s record canceling ainterrupt", "0s tell interrupt", "0s answer", "9s complete a", "9s record finished a")
+			r.finish()
+		},
+		"what follows a death is its consequence": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}
+			r.say(kernel.Message{Type: kernel.TypeFailed, Reason: "the gateway closed"})
+			<-r.over
+			r.check(t, "0s record ready", "0s kill", "0s leave fault: The driver's Java process was killed by signal 9 (SIGKILL)")
+		},
+		"a death while ending is no fault": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.ask(OpEnd, "")
+			r.finish()
+			r.check(t, "0s record ready", "0s record ending requested", "0s tell end", "0s answer", "0s closeJVM", "0s leave requested: The driver ended as requested")
+		},
+		"a kernel that cannot start says why": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeFailed, Reason: "no module named pyspark"})
+			<-r.over
+			r.check(t, "0s kill", "0s leave fault: The driver could not start: no module named pyspark")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, newRig(testLaunch)) })
+		})
+	}
+}
+
+func TestCore_Heartbeat(t *testing.T) {
+	start := time.Unix(1e9, 0)
+	c := newCore(testLaunch, start)
+	now := start
+	beats := func(n int) (did []string) {
+		for range n {
+			if c.wake().After(now) {
+				now = c.wake()
+			}
+			for _, e := range c.next(now, tick{}) {
+				did = append(did, describe(e))
+			}
+		}
+		return did
+	}
+	c.launch.IdleTimeoutMS = 0
+	c.next(now, told{kernel.Message{Type: kernel.TypeReady}})
+	if diff := cmp.Diff([]string{"tell ping", "record unresponsive"}, beats(20)); diff != "" {
+		t.Error("a silent kernel:", diff)
+	}
+	effects := c.next(now, told{kernel.Message{Type: kernel.TypePong, N: 1}})
+	if len(effects) != 1 || describe(effects[0]) != "record responsive" {
+		t.Errorf("an answer has the effects %v", effects)
+	}
+	if diff := cmp.Diff([]string{"tell ping"}, beats(1)); diff != "" {
+		t.Error("after the answer:", diff)
+	}
+	now = now.Add(time.Hour) // the machine slept, the kernel with it
+	if diff := cmp.Diff([]string(nil), beats(1)); diff != "" {
+		t.Error("after a sleep:", diff)
+	}
+	c.next(now, told{kernel.Message{Type: kernel.TypePong, N: 2}})
+	if diff := cmp.Diff([]string{"tell ping", "record unresponsive", "kill"}, beats(61)); diff != "" {
+		t.Error("a lost kernel:", diff)
+	}
+}
+
+// Whatever comes in whatever order: one calculation at a time, each taken once
+// and finished at most once; each question is answered once; the driver is left
+// once, when both processes are dead, and nothing happens after that; and one
+// that is to end has a time by which it will.
+func TestCore_Always(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		now := time.Unix(1e9, 0)
+		c := newCore(testLaunch, now)
+		alive := map[string]bool{KernelProcess: true, JVMProcess: true}
+		taken := map[string]bool{}
+		running, left, killed, isEnding := "", false, false, false
+		ids := rapid.SampledFrom([]string{"a", "b", "c", "../d"})
+
+		give := func(f fact) {
+			answers := 0
+			for _, e := range c.next(now, f) {
+				if left {
+					if _, ok := e.(answer); !ok {
+						r.Fatalf("%s after the end", describe(e))
+					}
+				}
+				switch e := e.(type) {
+				case open:
+					if running != "" || taken[e.calculation] || killed {
+						r.Fatalf("%s is opened while %q runs", e.calculation, running)
+					}
+					running = e.calculation
+					taken[e.calculation] = true
+				case complete:
+					if e.message.Calculation != running {
+						r.Fatalf("%s is complete while %q runs", e.message.Calculation, running)
+					}
+					running = ""
+				case keep:
+					if e.message.Calculation != running {
+						r.Fatalf("%s displays while %q runs", e.message.Calculation, running)
+					}
+				case record:
+					isEnding = isEnding || e.event.Type == EventEnding
+				case kill:
+					killed = true
+				case answer:
+					answers++
+				case leave:
+					if len(alive) > 0 || e.event.Calculation != running || e.event.Cause == "" || e.event.Reason == "" {
+						r.Fatalf("it is left as %+v with %v alive and %q running", e.event, alive, running)
+					}
+					left = true
+				}
+			}
+			if _, ok := f.(asked); ok != (answers == 1) {
+				r.Fatalf("%d answers to %v", answers, f)
+			}
+			if !left && isEnding && !killed && c.wake().IsZero() {
+				r.Fatal("it is to end, and waits for ever")
+			}
+			if killed && len(alive) == 0 && !left {
+				r.Fatal("all are dead, and it is not left")
+			}
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"ask": func(r *rapid.T) {
+				give(asked{op: rapid.SampledFrom([]string{OpExecute, OpExecute, OpInterrupt, OpEnd, "dance"}).Draw(r, "op"), calculation: ids.Draw(r, "id")})
+			},
+			"tell": func(r *rapid.T) {
+				types := []string{
+					kernel.TypeReady, kernel.TypePhase, kernel.TypeStarted, kernel.TypeFinished,
+					kernel.TypeDisplayData, kernel.TypePong, kernel.TypeFailed, "nonsense",
+				}
+				give(told{kernel.Message{Type: rapid.SampledFrom(types).Draw(r, "type"), Calculation: ids.Draw(r, "id"), Reason: "said"}})
+			},
+			"die": func(r *rapid.T) {
+				process := rapid.SampledFrom([]string{KernelProcess, JVMProcess}).Draw(r, "process")
+				if !alive[process] {
+					r.Skip("it is dead")
+				}
+				delete(alive, process)
+				give(died{death{process: process, code: 1}})
+			},
+			"break": func(*rapid.T) { give(broke{errors.New("the disk is full")}) },
+			"wait": func(*rapid.T) {
+				if at := c.wake(); !at.IsZero() {
+					now = slices.MaxFunc([]time.Time{now, at}, time.Time.Compare)
+					give(tick{})
+				}
+			},
+		})
+	})
+}
+
+func TestLoop_EffectsThatFail(t *testing.T) {
+	c := newCore(testLaunch, time.Now())
+	c.next(time.Now(), told{kernel.Message{Type: kernel.TypeReady}})
+	facts := make(chan fact, 3)
+	answer := make(chan string, 1)
+	facts <- asked{op: OpExecute, calculation: "a", answer: answer}
+	facts <- died{death{process: KernelProcess, signal: syscall.SIGKILL}}
+	facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}
+	var did []string
+	loop(c, facts, func(e effect) error {
+		did = append(did, describe(e))
+		if _, ok := e.(open); ok {
+			return errors.New("the disk is full")
+		}
+		return nil
+	})
+	want := []string{"open a", "answer the disk is full", "kill", "leave fault: The driver was killed because the disk is full"}
+	if diff := cmp.Diff(want, did); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,43 @@
+//go:build !linux
+
+package shim
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Elsewhere than on Linux a driver that loses its shim ends by itself: the
+// kernel when its control channel closes, Java when its standard input does.
+// What they left behind is not found.
+
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// Detach makes the shim the leader of a session of its own, which no terminal
+// and no end of the server reaches.
+func Detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// BootID is not known.
+func BootID() string { return "" }
+
+func startTime(int) uint64 { return 0 }
+
+func adoptOrphans() error                              { return nil }
+func reapOrphans(_ map[int]bool, stop <-chan struct{}) { <-stop }
+func killFamily() error                                { return nil }
+
+// KillLeftovers does nothing.
+func (Identity) KillLeftovers() error { return nil }
+
+func waiting(fd int) (int, error) {
+	const fionread = 0x4004667f
+	return unix.IoctlGetInt(fd, fionread)
+}
+
+func socketPath(dir *os.File) string { return filepath.Join(dir.Name(), SocketName) }
+
+func oomKills() int { return 0 }

@@ -1,0 +1,93 @@
+package shim
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// death is how one of the driver's processes ended.
+type death struct {
+	process string
+	code    int            // its exit status, when no signal killed it
+	signal  syscall.Signal // 0 when it exited
+	oom     bool           // the system killed something for want of memory meanwhile
+	log     string         // the end of the driver's log
+}
+
+// cause words a death that nobody asked for.
+func (d death) cause(starting bool) Event {
+	name := "Python"
+	if d.process == JVMProcess {
+		name = "Java"
+	}
+	e := Event{Process: d.process, Code: d.code, Signal: int(d.signal)}
+	if d.signal != 0 {
+		e.Reason = fmt.Sprintf("The driver's %s process was killed by signal %d (%s)", name, d.signal, unix.SignalName(d.signal))
+		if d.signal == syscall.SIGKILL && d.oom {
+			e.Reason += " by the system's out-of-memory killer: the machine, or the container that the driver runs in, has too little memory"
+		}
+	} else {
+		e.Reason = fmt.Sprintf("The driver's %s process ended by itself with status %d", name, d.code)
+	}
+	if starting {
+		e.Reason += " before Spark was ready"
+	}
+	if d.signal == syscall.SIGKILL {
+		return e // whoever is killed has no last words
+	}
+	if said := lastWords(d.log, starting); said != "" {
+		e.Reason += ": " + quote(said)
+	}
+	return e
+}
+
+// mistake finds the lines in which Java, Spark and Python say what is wrong.
+var mistake = regexp.MustCompile(`^(?:Exception in thread "[^"]*" |(Caused by: )|# )?((?:Error|Unrecognized|Invalid|Could not|Conflicting|Fatal Python error|Terminating due to|There is insufficient memory)\b.*|(?:[\w$]+\.)*[\w$]*(?:Exception|Error): .*)`)
+
+// lastWords picks from a log what explains an end: at the start the first thing
+// that went wrong, since the rest follows from it, and later what went wrong
+// last. A start that failed without such a line is explained by the log's end.
+func lastWords(log string, starting bool) string {
+	const recent = 40
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	if !starting {
+		lines = lines[max(0, len(lines)-recent):]
+	}
+	what, why := "", ""
+	for i, line := range lines {
+		m := mistake.FindStringSubmatch(strings.TrimSpace(line))
+		switch {
+		case m == nil:
+		case m[1] != "":
+			why = m[2]
+		case what == "" || !starting:
+			what, why = m[2], ""
+			if strings.HasSuffix(what, "initialization of VM") && i+1 < len(lines) { // what is wrong comes after it
+				what = lines[i+1]
+			}
+		}
+	}
+	switch {
+	case what == "" && starting:
+		return strings.Join(lines[max(0, len(lines)-3):], " | ")
+	case what != "" && why != "":
+		return what + ", caused by " + why
+	}
+	return what
+}
+
+// quote makes foreign text fit for a reason: one line, not endless, and without
+// the names of session states, which clients search reasons for.
+func quote(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	if r := []rune(text); len(r) > 600 {
+		text = string(r[:600]) + "…"
+	}
+	return stateNames.Replace(text)
+}
+
+var stateNames = strings.NewReplacer("TERMINATED", "terminated", "TERMINATING", "terminating", "DEGRADED", "degraded", "FAILED", "failed")

@@ -1,0 +1,329 @@
+package shim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Main runs the shim of the driver in a bundle until the driver has ended, and
+// returns an exit status: 0 when it served, 1 when it came to nothing. It says
+// which on standard output, once, as Started.
+func Main(bundle string) int {
+	// The driver's processes are tied to the life of the thread that starts
+	// them, so this one stays.
+	runtime.LockOSThread()
+	// Python and Java are not to inherit that these are ignored, as they would
+	// with signal.Ignore.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+
+	s, err := begin(bundle)
+	started := Started{}
+	if err != nil {
+		started.Error = err.Error()
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(started) // whoever launched may have gone
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hearth shim:", err)
+		return 1
+	}
+	if err := s.run(signals); err != nil {
+		s.log.Error("the shim left something behind", "error", err)
+	}
+	return 0
+}
+
+// shim is a running one.
+type shim struct {
+	bundle   string
+	launch   Launch
+	log      *slog.Logger
+	logFile  *os.File
+	journal  *journal
+	children *children
+	output   *output
+	board    *board
+	server   *server
+	oomKills int // when the driver started
+
+	facts chan fact
+	left  chan struct{} // closed when the loop is over
+	sync  chan struct{} // has room for one: the journal is to be synced
+}
+
+// begin starts the driver. When it fails nothing runs, and this process is to end.
+func begin(bundle string) (*shim, error) {
+	s := &shim{
+		bundle: bundle, board: &board{}, oomKills: oomKills(),
+		facts: make(chan fact), left: make(chan struct{}), sync: make(chan struct{}, 1),
+	}
+	switch found, err := Load(bundle, LaunchFile, &s.launch); {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, fmt.Errorf("%s has no %s", bundle, LaunchFile)
+	case s.launch.Protocol != Protocol:
+		return nil, fmt.Errorf("the launch is of protocol %d, this shim knows %d", s.launch.Protocol, Protocol)
+	}
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.logFile, err = os.OpenFile(filepath.Join(bundle, LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	s.log = slog.New(slog.NewTextHandler(s.logFile, nil)).With("from", "shim")
+	if s.journal, err = createJournal(filepath.Join(bundle, JournalFile)); err != nil {
+		return nil, err
+	}
+	if err := layBallast(bundle); err != nil {
+		return nil, err
+	}
+	listener, dir, err := listen(bundle)
+	if err != nil {
+		return nil, err
+	}
+	s.server = &server{launch: s.launch, bundle: bundle, dir: dir, listener: listener, board: s.board, ask: func(a asked) bool { return s.send(a) }}
+	if err := s.spawn(); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return s, nil
+}
+
+// lock claims the bundle for as long as this process lives. A bundle is used
+// once: when its driver has ended, so has its story.
+func (s *shim) lock() error {
+	// A bare descriptor: nothing closes it before the process ends.
+	fd, err := syscall.Open(filepath.Join(s.bundle, LockFile), syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another shim has this driver: %w", err)
+	}
+	var before Identity
+	found, err := Load(s.bundle, IdentityFile, &before)
+	if err == nil && found {
+		err = errors.New("this driver ran before")
+	}
+	return err
+}
+
+// spawn starts the processes and makes them known.
+func (s *shim) spawn() error {
+	if err := adoptOrphans(); err != nil {
+		return err
+	}
+	var err error
+	if s.children, err = spawn(s.launch); err != nil {
+		return err
+	}
+	kernelPID, jvmPID := s.children.pids()
+	now := Seconds(time.Now())
+	s.output = &output{bundle: s.bundle, board: s.board}
+	s.output.stdout, err = newPump(s.children.stdout, s.logFile)
+	if err == nil {
+		s.output.stderr, err = newPump(s.children.stderr, s.logFile)
+	}
+	if err == nil {
+		err = s.record(Event{Type: EventSpawned, At: now, KernelPID: kernelPID, JVMPID: jvmPID})
+	}
+	if err == nil {
+		// Not synced yet: the server waits for it.
+		err = write(s.bundle, IdentityFile, Identity{
+			Protocol: Protocol, BootID: BootID(), At: now,
+			PID: os.Getpid(), StartTime: startTime(os.Getpid()),
+			KernelPID: kernelPID, KernelStartTime: startTime(kernelPID),
+			JVMPID: jvmPID, JVMStartTime: startTime(jvmPID),
+		}, false)
+	}
+	if err != nil {
+		s.children.kill()
+		s.children.wait()
+	}
+	return err
+}
+
+// run serves until the driver has ended.
+func (s *shim) run(signals <-chan os.Signal) error {
+	kernelPID, jvmPID := s.children.pids()
+	s.log.Info("the driver's processes run", "kernel", kernelPID, "jvm", jvmPID)
+	go reapOrphans(map[int]bool{kernelPID: true, jvmPID: true}, s.left)
+	broke := func(err error) { s.send(broke{fmt.Errorf("its output could not be kept: %w", plain(err))}) }
+	go s.output.stdout.run(broke)
+	go s.output.stderr.run(broke)
+	go s.syncRecords()
+	go s.heed(signals)
+	go s.server.run()
+	s.children.watch(func(f fact) {
+		if d, ok := f.(died); ok {
+			f = died{s.explain(d.death)}
+		}
+		s.send(f)
+	})
+
+	var errs []error
+	go func() {
+		defer close(s.left)
+		loop(newCore(s.launch, time.Now()), s.facts, func(e effect) error {
+			if l, ok := e.(leave); ok {
+				errs = s.leave(l.event)
+				return nil
+			}
+			return s.perform(e)
+		})
+	}()
+	<-s.left
+	errs = append(errs, s.server.close(), s.journal.close(), s.children.close())
+	return errors.Join(errs...)
+}
+
+// send gives the loop a fact. It reports false when the shim has left.
+func (s *shim) send(f fact) bool {
+	select {
+	case s.facts <- f:
+		return true
+	case <-s.left:
+		return false
+	}
+}
+
+// heed ends the driver when somebody ends the shim. A terminal's signals are
+// not meant for it.
+func (s *shim) heed(signals <-chan os.Signal) {
+	for {
+		select {
+		case <-s.left:
+			return
+		case got := <-signals:
+			if got == syscall.SIGTERM {
+				s.send(asked{op: OpEnd, answer: make(chan string, 1)})
+			}
+		}
+	}
+}
+
+// syncRecords puts on disk, beside the loop, that the driver was started and
+// what it finished. Whoever is told of an event records it durably himself, and
+// need not wait for two disks.
+func (s *shim) syncRecords() {
+	if err := syncFile(s.bundle, IdentityFile); err != nil {
+		s.send(broke{notWritten(err)})
+	}
+	for {
+		select {
+		case <-s.left:
+			return
+		case <-s.sync:
+			if err := s.journal.file.Sync(); err != nil {
+				s.send(broke{notWritten(err)})
+			}
+		}
+	}
+}
+
+// explain adds to a death what only the living can find out.
+func (s *shim) explain(d death) death {
+	d.oom = oomKills() > s.oomKills
+	for _, p := range []*pump{s.output.stdout, s.output.stderr} {
+		_ = p.settle() // for the log; an error is found again when the files are closed
+	}
+	d.log = tail(filepath.Join(s.bundle, LogFile))
+	return d
+}
+
+// tail gives the end of a log, as far as it can be read.
+func tail(path string) string {
+	const most = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		_, _ = f.Seek(-most, io.SeekEnd)
+	}
+	text, _ := io.ReadAll(f)
+	return string(text)
+}
+
+func (s *shim) perform(e effect) error {
+	switch e := e.(type) {
+	case record:
+		return s.record(e.event)
+	case tell:
+		return s.children.say(e.command)
+	case open:
+		return s.output.open(e.calculation, e.code)
+	case keep:
+		return s.output.keep(e.message)
+	case complete:
+		return s.output.complete(e.message)
+	case answer:
+		e.to <- e.text
+	case closeJVM:
+		s.children.closeJVM()
+	case kill:
+		s.children.kill()
+	}
+	return nil
+}
+
+// record appends to the journal and shows it.
+func (s *shim) record(e Event) error {
+	if err := s.journal.append(e); err != nil {
+		return notWritten(err)
+	}
+	s.board.set(func(b *standing) { b.journal = s.journal.size })
+	if e.Type == EventFinished {
+		select {
+		case s.sync <- struct{}{}:
+		default: // one is due, and will find this event
+		}
+	}
+	return nil
+}
+
+func notWritten(err error) error {
+	return fmt.Errorf("its journal could not be written: %w", plain(err))
+}
+
+// plain takes the path out of a file's error: where it is does not concern
+// whoever reads the reason.
+func plain(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+// leave makes the exit known when nothing of the driver runs any more. What
+// cannot be done does not keep it from doing the rest.
+func (s *shim) leave(exit Event) []error {
+	errs := []error{
+		killFamily(),
+		s.output.close(),
+		os.Remove(filepath.Join(s.bundle, ballastFile)),
+		s.record(exit),
+		s.journal.file.Sync(),
+		Save(s.bundle, ExitFile, exit),
+	}
+	s.board.set(func(b *standing) { b.calculation, b.over = "", true })
+	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
+	return errs
+}
+
+// layBallast takes a little room on the disk, which is given back when the
+// driver ends: on a full disk, its exit can still be written.
+func layBallast(bundle string) error {
+	return os.WriteFile(filepath.Join(bundle, ballastFile), make([]byte, 64<<10), 0o600)
+}
