@@ -9,7 +9,8 @@ import (
 // Store keeps what the service has answered for. Every method is one
 // transaction that is on disk when the method returns. Methods return an Error
 // of the kinds named with them, or of KindInternal or KindUnavailable when the
-// store itself fails.
+// store itself fails. Times are kept to the microsecond and come back in UTC;
+// reasons are kept as ClipReason makes them.
 type Store interface {
 	// CreateWorkGroup returns KindExists when the name is taken.
 	CreateWorkGroup(ctx context.Context, g WorkGroup) error
@@ -34,8 +35,9 @@ type Store interface {
 
 	// CreateCalculation records a new calculation and takes its session from
 	// IDLE to BUSY. It returns KindNotFound (SessionNotFound) and KindConflict
-	// (NotIdle). A token that was used before wins over the session's state:
-	// the answer is the calculation of then, and false. It returns
+	// (NotIdle); a session with a calculation that has not ended counts as BUSY,
+	// whatever its state. A token that was used before wins over the session's
+	// state: the answer is the calculation of then, and false. It returns
 	// KindIdempotencyMismatch when the token came with another digest.
 	CreateCalculation(ctx context.Context, c Calculation, token *Token) (calculation Calculation, created bool, err error)
 	// Calculation returns KindNotFound (CalculationNotFound).
@@ -50,10 +52,13 @@ type Store interface {
 	// Apply makes all the steps of a change, or none of them: each is a write
 	// guarded by the states that may lead to its To, and one row in the event
 	// log. A step to the state that is already there changes reason, times and
-	// figures only. It returns KindNotFound, and KindConflict when a guard
-	// refuses. Recorded times never go back: a step whose At is before
-	// ModifiedAt is recorded at ModifiedAt.
+	// figures only; a final state takes none. It returns KindNotFound, and
+	// KindConflict when a guard refuses. Recorded times never go back: a step
+	// whose At is before the last one's is recorded at the last one's.
 	Apply(ctx context.Context, change Change) error
+	// Events gives the event log of a session and its calculations, oldest
+	// first. It returns KindNotFound (SessionNotFound).
+	Events(ctx context.Context, sessionID string) ([]Event, error)
 
 	Close() error
 }
@@ -73,11 +78,17 @@ type Token struct {
 	Digest string
 }
 
+// TokenMismatch refuses a token that came back with other parameters. It
+// begins with Athena's words.
+func TokenMismatch() *Error {
+	return Errorf(KindIdempotencyMismatch, "Idempotent parameters do not match. The ClientRequestToken was used before with other parameters; use a new one.")
+}
+
 // Cursor is an opaque place in a listing: "" at the beginning, and after the
 // last page.
 type Cursor string
 
-// Page asks for at most Limit items after a cursor.
+// Page asks for at most Limit items, and at least one, after a cursor.
 type Page struct {
 	Limit int
 	After Cursor

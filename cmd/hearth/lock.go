@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"hearth"
+)
+
+// dataLock is held by the one server of a data directory. It goes with the
+// process, however that ends.
+type dataLock struct{ file *os.File }
+
+// heldError says who holds the lock of a data directory.
+type heldError struct{ dir, holder string }
+
+func (e heldError) Error() string {
+	return fmt.Sprintf("%s serves %s already. Stop it first, or choose another directory with --data.", e.holder, e.dir)
+}
+
+// lockData takes the lock of a data directory or returns a heldError. holder
+// says who we are to whoever comes next.
+func lockData(at home, holder string) (*dataLock, error) {
+	file, err := os.OpenFile(at.lockFile(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be written: %w.", err)
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		defer file.Close()
+		return nil, heldError{string(at), readHolder(at)}
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
+	}
+	if err := file.Truncate(0); err == nil {
+		fmt.Fprintf(file, "%s (process %d)\n", holder, os.Getpid())
+	}
+	return &dataLock{file}, nil
+}
+
+func readHolder(at home) string {
+	content, err := os.ReadFile(at.lockFile())
+	holder := strings.TrimSpace(string(content))
+	if err != nil || holder == "" {
+		return "Another server"
+	}
+	return holder
+}
+
+func (l *dataLock) release() { l.file.Close() }

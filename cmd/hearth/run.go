@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hearth"
+	"hearth/internal/athena"
+	"hearth/internal/objects"
+	"hearth/internal/rest"
+	"hearth/internal/shim"
+)
+
+type runCommand struct {
+	File string `arg:"" optional:"" help:"Python program; - is standard input."`
+	Code string `short:"c" help:"Run this code instead of a file." placeholder:"CODE"`
+	sessionFlags
+}
+
+// Help is kong's long help.
+func (runCommand) Help() string {
+	return `Starts a Spark session, runs the program in it and ends the session.
+
+  hearth run program.py
+  hearth run -c 'spark.range(10).count()'
+  hearth run --conf spark.sql.shuffle.partitions=8 program.py
+
+The session has spark and sc, as on Athena. What the program prints appears as it is printed; what it
+shows as a notebook would, the value of its last expression among it, follows at the end; and then a
+summary on stderr. With --output json there is one document at the end instead.
+
+The exit status is the program's. Ctrl-C stops the program and ends the session; a second Ctrl-C does
+not wait for that.
+
+The server that serves the data directory is used; where there is none, the run is its own. The first
+run installs Spark.`
+}
+
+// Run carries the command out.
+func (c *runCommand) Run(m *Main, g *globals) error {
+	program, err := readProgram(c.File, c.Code, m.Stdin)
+	if err := errors.Join(err, c.check()); err != nil {
+		return err
+	}
+	if c.Description == "" {
+		c.Description = "hearth run " + program.name
+	}
+	directory, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+
+	// The first signal asks to stop, the second to leave at once.
+	stop, stopped := context.WithCancel(context.Background())
+	leave, left := context.WithCancel(context.Background())
+	defer stopped()
+	defer left()
+	go func() {
+		select {
+		case <-m.Signals:
+			fmt.Fprintln(m.Stderr, "Stopping. Another Ctrl-C does not wait for it.")
+			stopped()
+		case <-stop.Done():
+			return
+		}
+		select {
+		case <-m.Signals:
+			left()
+		case <-leave.Done():
+		}
+	}()
+
+	host, err := openHost(m, g)
+	if err != nil {
+		return err
+	}
+	defer host.close()
+	if _, err := host.client.find(stop, ""); err != nil {
+		return err
+	}
+	r := &run{
+		client: host.client, began: time.Now(),
+		stdout: m.Stdout, stderr: m.Stderr,
+		stop: stop, stopNow: stopped, leave: leave,
+	}
+	if g.json() {
+		r.stdout, r.stderr = &r.captured.stdout, &r.captured.stderr
+	}
+	err = r.do(c.sessionFlags, directory, program)
+	switch {
+	case leave.Err() != nil:
+		r.abandon()
+		return exitStatus(statusInterrupted)
+	case r.calculation.CalculationExecutionID == nil && err != nil:
+		return err
+	case g.json():
+		err = errors.Join(err, printJSON(m.Stdout, r.document()))
+	default:
+		err = errors.Join(err, r.summarize(m.Stderr, host.at))
+	}
+	if stop.Err() != nil {
+		return exitStatus(statusInterrupted)
+	}
+	if err == nil && r.result.ExitStatus != 0 {
+		return exitStatus(r.result.ExitStatus)
+	}
+	return err
+}
+
+// run is one program in a session of its own.
+type run struct {
+	client         *client
+	stdout, stderr io.Writer
+	began          time.Time
+
+	stop    context.Context // done when the program is to stop
+	stopNow context.CancelFunc
+	leave   context.Context // done when there is no time to wait for anything
+
+	sessionID   string
+	session     athena.GetSessionResponse
+	phases      []rest.Phase
+	calculation athena.GetCalculationExecutionResponse
+	result      shim.Result
+
+	raw      struct{ session, calculation, result json.RawMessage }
+	captured struct{ stdout, stderr bytes.Buffer }
+}
+
+// do starts a session, runs the program in it and ends the session, whatever
+// became of the program.
+func (r *run) do(flags sessionFlags, directory string, p program) error {
+	started, _, err := r.client.startSession(r.leave, flags, directory)
+	if err != nil {
+		return err
+	}
+	r.sessionID = value(started.SessionID)
+	fmt.Fprintln(r.stderr, "Starting session", r.sessionID)
+	return errors.Join(r.work(p), r.end())
+}
+
+// work runs the program as soon as the session is ready.
+func (r *run) work(p program) error {
+	_, _, err := ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle))
+	if err != nil {
+		return err
+	}
+	started, _, err := r.client.startCalculation(r.leave, r.sessionID, p.name, p.code)
+	if err != nil {
+		return err
+	}
+	id := value(started.CalculationExecutionID)
+	defer context.AfterFunc(r.stop, func() { r.client.stopCalculation(r.leave, id) })()
+
+	var copying errgroup.Group
+	for stream, w := range map[hearth.Stream]io.Writer{hearth.Stdout: r.stdout, hearth.Stderr: r.stderr} {
+		copying.Go(func() error {
+			err := r.client.copyOutput(r.leave, id, stream, w)
+			if err != nil {
+				r.stopNow() // nobody reads what the program prints
+			}
+			return err
+		})
+	}
+	printed := copying.Wait()
+	r.calculation, r.raw.calculation, err = r.client.awaitCalculation(r.leave, id)
+	if err == nil {
+		err = r.show()
+	}
+	return errors.Join(printed, err)
+}
+
+// show prints what the program showed: the value of its last expression among
+// it, and a line of text for each figure.
+func (r *run) show() error {
+	document, err := r.client.object(r.leave, value(value(r.calculation.Result).ResultS3URI)+"result.json")
+	if err != nil {
+		return err
+	}
+	r.raw.result = document
+	if err := json.Unmarshal(document, &r.result); err != nil {
+		return err
+	}
+	for _, output := range r.result.Outputs {
+		var shown struct {
+			Data struct {
+				Text string `json:"text/plain"`
+			}
+		}
+		if json.Unmarshal(output, &shown) == nil && shown.Data.Text != "" {
+			if _, err := fmt.Fprintln(r.stdout, shown.Data.Text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// end ends the session and waits until it has ended.
+func (r *run) end() error {
+	_, err := r.client.terminate(r.leave, r.sessionID)
+	if err != nil {
+		return err
+	}
+	r.session, r.raw.session, err = r.client.awaitSession(r.leave, r.sessionID, hearth.SessionTerminated)
+	if err != nil {
+		return err
+	}
+	r.phases, err = r.client.startPhases(r.leave, r.sessionID)
+	return err
+}
+
+// abandonPatience is how long somebody waits who asked for the second time.
+const abandonPatience = 2 * time.Second
+
+// abandon asks for the session's end and does not wait for it.
+func (r *run) abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), abandonPatience)
+	defer cancel()
+	r.client.terminate(ctx, r.sessionID) // its idle timeout ends it otherwise
+}
+
+// document is the whole run as JSON, the answers of the API as they came.
+func (r *run) document() any {
+	return struct {
+		Session              json.RawMessage
+		CalculationExecution json.RawMessage
+		StartPhases          []rest.Phase
+		Stdout, Stderr       string
+		Result               json.RawMessage
+		ExitStatus           int
+	}{r.raw.session, r.raw.calculation, r.phases, r.captured.stdout.String(), r.captured.stderr.String(), r.raw.result, r.result.ExitStatus}
+}
+
+// summarize tells what became of the program and what it took.
+func (r *run) summarize(w io.Writer, at home) error {
+	status, ran := value(r.session.Status), value(r.calculation.Status)
+	fmt.Fprintln(w)
+	t := newTable(w)
+	t.field("session", r.sessionID+" "+value(status.State))
+	t.field("start", phased(r.phases))
+	t.field("program", strings.TrimSuffix(value(ran.State)+": "+value(ran.StateChangeReason), ": "))
+	t.field("ran", seconds(ran.CompletionDateTime.Sub(ran.SubmissionDateTime.Time))+" of "+seconds(time.Since(r.began))+" in all, "+
+		dpuTime(value(value(r.session.Statistics).DPUExecutionInMillis)))
+	t.field("results", value(r.calculation.WorkingDirectory))
+	// A server that was named with --endpoint may keep them elsewhere.
+	folder := objects.Folder(at.objectsDir(), value(r.calculation.WorkingDirectory))
+	if _, err := os.Stat(folder); err == nil {
+		t.row("", folder)
+	}
+	return t.flush()
+}

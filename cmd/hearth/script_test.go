@@ -1,0 +1,25 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hearth": main})
+}
+
+// The scripts run the program as a shell does. None of them gets as far as
+// Spark: package conformance does.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HEARTH_HOME", e.WorkDir+"/home")
+			return nil
+		},
+	})
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hearth"
+	"hearth/internal/access"
+	"hearth/internal/athena"
+	"hearth/internal/awsjson"
+	"hearth/internal/config"
+	"hearth/internal/driver"
+	"hearth/internal/httpd"
+	"hearth/internal/objects"
+	"hearth/internal/rest"
+	"hearth/internal/sessions"
+	"hearth/internal/shim"
+	"hearth/internal/spark"
+	"hearth/internal/sqlite"
+)
+
+// serverOptions are what a server is told beside its settings.
+type serverOptions struct {
+	// Embedded says that the server is part of a hearth run.
+	Embedded bool
+	// EndSessions makes the server end all sessions when it leaves.
+	EndSessions bool
+	// Log gets what happens.
+	Log *slog.Logger
+	// Progress is told how the installation of an engine goes.
+	Progress spark.Progress
+}
+
+// server is all that hearth serve runs, put together.
+type server struct {
+	settings config.Config
+	options  serverOptions
+	at       home
+	log      *slog.Logger
+
+	lock     *dataLock
+	engines  spark.Engines
+	store    *sqlite.Store
+	objects  *objects.Store
+	sessions *sessions.Service
+	http     *httpd.Server
+	identity string
+	serving  sync.WaitGroup
+
+	waiting atomic.Pointer[string] // what for; nil when the server is ready
+}
+
+// newServer takes the data directory and the address, and puts the server
+// together. It returns a heldError when another server has the directory.
+func newServer(settings config.Config, options serverOptions) (_ *server, err error) {
+	s := &server{settings: settings, options: options, at: home(settings.Data), log: options.Log, identity: rand.Text()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := s.at.make(); err != nil {
+		return nil, err
+	}
+	name := "hearth serve"
+	if options.Embedded {
+		name = "hearth run"
+	}
+	if s.lock, err = lockData(s.at, name); err != nil {
+		return nil, err
+	}
+	keys, err := access.Open(settings.Data)
+	if err != nil {
+		return nil, err
+	}
+	if s.store, err = sqlite.Open(s.at.storeFile()); err != nil {
+		return nil, err
+	}
+	if s.objects, err = objects.Open(s.at.objectsDir()); err != nil {
+		return nil, err
+	}
+	s.engines = enginesOf(settings)
+	s.sessions = sessions.New(sessions.Config{
+		Store:       s.store,
+		Drivers:     s.drivers(),
+		Objects:     s.objects,
+		MaxSessions: settings.MaxSessions,
+		Log:         s.log,
+	})
+	s.await("the server starts")
+	s.http, err = httpd.Listen(httpd.Config{
+		Address:        settings.Listen,
+		TLSCertificate: settings.TLSCertificate,
+		TLSKey:         settings.TLSKey,
+		Athena:         s.whenReady(athena.Handler(s.sessions, athena.Options{Principal: principal, Log: s.log})),
+		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
+		Objects:        objects.Handler(s.objects, settings.Region, s.log),
+		Keys:           keys,
+		Account:        settings.Account,
+		Region:         settings.Region,
+		MaxBody:        settings.MaxBody,
+		Ready:          s.ready,
+		Identity:       s.identity,
+		Log:            s.log,
+	})
+	return s, err
+}
+
+// drivers runs drivers by this program itself, on the engine that is installed
+// when one is launched.
+func (s *server) drivers() *driver.Drivers {
+	return driver.New(driver.Config{
+		Dir:  s.at.driversDir(),
+		Shim: []string{self(), "shim"},
+		Prepare: func(ctx context.Context, launch hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
+			engine, err := s.engines.Find(spark.DefaultVersion)
+			if err != nil {
+				return shim.Process{}, nil, err
+			}
+			return engine.Processes(launch, bundle)
+		},
+		EndGrace:          s.settings.EndGrace.Duration,
+		CancelDeadline:    s.settings.CancelDeadline.Duration,
+		Heartbeat:         s.settings.Heartbeat.Duration,
+		UnresponsiveAfter: s.settings.UnresponsiveAfter.Duration,
+		LostAfter:         s.settings.LostAfter.Duration,
+		Log:               s.log,
+	})
+}
+
+// self is how this program is started again, also after its file was replaced
+// or, as go run does, is going to be removed.
+func self() string {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe"
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}
+
+// principal names who sent a request.
+func principal(ctx context.Context) string {
+	p, _ := access.PrincipalFrom(ctx)
+	return p.AccessKeyID
+}
+
+// await says what the server waits for before it is ready.
+func (s *server) await(what string) { s.waiting.Store(&what) }
+
+func (s *server) ready(context.Context) error {
+	if what := s.waiting.Load(); what != nil {
+		return hearth.Errorf(hearth.KindUnavailable, "%s", *what)
+	}
+	return nil
+}
+
+// whenReady refuses requests that the server cannot carry out yet. SDKs take
+// the status for a reason to try again.
+func (s *server) whenReady(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.ready(r.Context()); err != nil {
+			awsjson.WriteError(w, &awsjson.Error{
+				Type: "InternalServerException", Status: http.StatusServiceUnavailable,
+				Message: "The server is not ready yet: " + err.Error() + ".",
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Run serves until ctx is done. Sessions go on after it, unless EndSessions
+// says otherwise.
+func (s *server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.serving.Go(func() { cancel(s.http.Serve()) })
+
+	record := serverRecord{Address: s.http.URL(), Identity: s.identity, PID: os.Getpid(), Started: time.Now(), Embedded: s.options.Embedded}
+	if err := record.write(s.at); err != nil {
+		return hearth.Internal(err, "writing "+s.at.recordFile())
+	}
+	defer os.Remove(s.at.recordFile())
+
+	s.log.Info("listening", "address", record.Address, "data", s.at, "version", version())
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	s.waiting.Store(nil)
+	s.log.Info("ready", "address", record.Address)
+	<-ctx.Done()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err // of serving
+	}
+	s.log.Info("leaving")
+	return s.end()
+}
+
+// prepare makes what a first start lacks, and takes up the sessions that the
+// server before left.
+func (s *server) prepare(ctx context.Context) error {
+	if err := s.objects.CreateBucket(ctx, resultsBucket); err != nil && hearth.KindOf(err) != hearth.KindExists {
+		return err
+	}
+	for _, group := range firstWorkGroups(s.settings.Account) {
+		if err := s.sessions.EnsureWorkGroup(ctx, group); err != nil {
+			return err
+		}
+	}
+	if _, err := s.engines.Install(ctx, spark.DefaultVersion, s.installing); err != nil {
+		return err
+	}
+	s.await("earlier sessions are taken up")
+	return s.sessions.Resume(ctx)
+}
+
+// installing is told how the installation of the engine goes.
+func (s *server) installing(r spark.Report) {
+	s.await(fmt.Sprintf("Spark is being installed, step %d of %d: %s", r.Step, r.Steps, r.Name))
+	s.options.Progress(r)
+}
+
+// endPatience is how long sessions may take to end with their server.
+const endPatience = 30 * time.Second
+
+// end ends the sessions if that is wanted.
+func (s *server) end() error {
+	if !s.options.EndSessions {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), endPatience)
+	defer cancel()
+	return s.sessions.EndAll(ctx)
+}
+
+// leavePatience is how long open requests are waited for when the server leaves.
+const leavePatience = 5 * time.Second
+
+// Close leaves: it gives back what newServer took.
+func (s *server) Close() error {
+	if s.sessions != nil {
+		s.sessions.Close() // whoever waits for a change gets an answer
+	}
+	if s.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+		defer cancel()
+		s.http.Shutdown(ctx)
+		s.serving.Wait()
+	}
+	var errs []error
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.objects != nil {
+		errs = append(errs, s.objects.Close())
+	}
+	if s.lock != nil {
+		s.lock.release()
+	}
+	return errors.Join(errs...)
+}
+
+// resultsBucket has the results of the workgroups that a first start makes.
+const resultsBucket = "hearth"
+
+func firstWorkGroups(account string) []hearth.WorkGroup {
+	group := func(name, description, engine string) hearth.WorkGroup {
+		return hearth.WorkGroup{
+			Name:                 name,
+			Description:          description,
+			Enabled:              true,
+			CreatedAt:            time.Now(),
+			Engine:               hearth.EngineVersion{Selected: engine, Effective: engine},
+			ExecutionRole:        "arn:aws:iam::" + account + ":role/hearth",
+			OutputLocation:       "s3://" + resultsBucket + "/",
+			EnforceConfiguration: true,
+			PublishMetrics:       true,
+		}
+	}
+	return []hearth.WorkGroup{
+		group(hearth.WorkGroupPrimary, "Sessions with SparkProperties and DPU sizes", hearth.EnginePySpark3),
+		group(hearth.WorkGroupSpark35, "Sessions with Classifications", hearth.EngineSpark35),
+	}
+}

@@ -1,0 +1,50 @@
+package conformance
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+)
+
+// commands uses hearth's own commands with a server that runs.
+func commands(t *testing.T, c *client) {
+	hearth := func(args ...string) string {
+		t.Helper()
+		stdout, stderr, status := outcome(t, c.Command(args...))
+		if status != 0 {
+			t.Fatalf("hearth %s: exit status %d\n%s", strings.Join(args, " "), status, stderr)
+		}
+		return stdout
+	}
+	var started struct{ SessionId string }
+	if err := json.Unmarshal([]byte(hearth("sessions", "start", "--output", "json")), &started); err != nil {
+		t.Fatal(err)
+	}
+	id := started.SessionId
+	hearth("sessions", "wait", id)
+	c.awaitSession(id, types.SessionStateIdle)
+	has := func(what, text string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s is without %q:\n%s", what, part, text)
+			}
+		}
+	}
+	has("hearth sessions list", hearth("sessions", "list"), id, "IDLE")
+	has("hearth sessions show", hearth("sessions", "show", id), id, "IDLE", "primary", "spark_context")
+	has("hearth workgroups list", hearth("workgroups", "list"), "primary", "spark-3.5")
+	has("hearth engines list", hearth("engines", "list"), "3.5.7")
+	has("hearth doctor", hearth("doctor"), "Java", "Python")
+	has("hearth run", hearth("run", "-c", "print('on a server')"), "on a server\n")
+	hearth("sessions", "stop", id)
+	c.awaitSession(id, types.SessionStateTerminated)
+
+	t.Run("a second server of the same data", func(t *testing.T) {
+		_, stderr, status := outcome(t, c.Command("serve", "--listen", "127.0.0.1:0"))
+		same(t, "exit status", status, 1)
+		has("stderr", stderr, c.Home, "--data")
+	})
+}

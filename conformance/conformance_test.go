@@ -1,0 +1,57 @@
+// Package conformance drives the real binary with the clients that people use
+// — the Go SDK, boto3, the AWS CLI and PyAthena — and runs real Spark behind
+// it.
+package conformance
+
+import (
+	"testing"
+
+	"hearth/internal/testenv"
+)
+
+// TestHearth runs every story against one server, two at a time: a driver's
+// start keeps both cores of a small machine busy. Stories that restart the
+// server, or bring their own, start one.
+func TestHearth(t *testing.T) {
+	binary := testenv.Binary(t)
+	server := connect(t, testenv.Serve(t, binary))
+
+	for _, story := range []struct {
+		name string
+		tell func(*testing.T, *client)
+	}{
+		// The one that waits longest is first.
+		{"idle timeout", idleTimeout},
+		{"session", sessionLife},
+		{"calculations", calculations},
+		{"cancel", cancel},
+		{"kernel killed", kernelKilled},
+		{"JVM killed", jvmKilled},
+		{"start refused by Spark", startRefused},
+		{"lists", lists},
+		{"workgroups and engines", workgroupsAndEngines},
+		{"bad input", badInput},
+		{"bad signatures", badSignatures},
+		{"boto3", boto3},
+		{"PyAthena", pyAthena},
+		{"commands", commands},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			t.Parallel()
+			story.tell(t, server.in(t))
+		})
+	}
+	for _, story := range []struct {
+		name string
+		tell func(t *testing.T, binary string)
+	}{
+		{"restart", restart},
+		{"run", run},
+		{"serve refused", serveRefused},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			t.Parallel()
+			story.tell(t, binary)
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package conformance
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+	"github.com/google/go-cmp/cmp"
+
+	"hearth/internal/testenv"
+)
+
+// restart ends the server both ways while a calculation runs, and checks that
+// the next one adopts the session and loses nothing.
+func restart(t *testing.T, binary string) {
+	c := connect(t, testenv.Serve(t, binary))
+	id := c.start()
+	c.run(id, "kept = 'kept'")
+	driver := testenv.Driver(t, c.Home, id)
+
+	for _, way := range []struct {
+		name    string
+		end     func()
+		endCode bool // whether the calculation ends during the outage
+	}{
+		{"SIGTERM", c.Stop, false},
+		{"kill -9", c.Kill, true},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			c := c.in(t)
+			gate, last := newGate(t), newGate(t)
+			calculation := c.begin(id, "print('before')\n"+gate.code()+"print('after', kept)\npathlib.Path('"+last.folder+"/reached').touch()\n'a value'")
+			gate.reached()
+			way.end()
+			if way.endCode {
+				gate.open()
+				last.reached()
+			}
+			c.Start()
+			if !way.endCode {
+				same(t, "State", c.session(id).Status.State, types.SessionStateBusy)
+				gate.open()
+			}
+			got := c.ended(calculation)
+			same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+			same(t, "stdout", c.read(got.Result.StdOutS3Uri), "before\nafter kept\n")
+			c.awaitSession(id, types.SessionStateIdle)
+			same(t, "stdout", c.run(id, "print(kept, spark.range(3).count())"), "kept 3\n")
+			if diff := cmp.Diff(driver, testenv.Driver(t, c.Home, id)); diff != "" {
+				t.Errorf("the driver is another one:\n%s", diff)
+			}
+		})
+	}
+	t.Run("a driver that died meanwhile", func(t *testing.T) {
+		c := c.in(t)
+		c.Kill()
+		kill(t, driver.JVMPID)
+		testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
+		c.Start()
+		c.failed(id, "Java")
+	})
+	t.Run("ended sessions stay as they were", func(t *testing.T) {
+		c := c.in(t)
+		before := c.session(id)
+		c.Stop()
+		c.Start()
+		after := c.session(id)
+		same(t, "State", after.Status.State, before.Status.State)
+		same(t, "LastModifiedDateTime", *after.Status.LastModifiedDateTime, *before.Status.LastModifiedDateTime)
+		same(t, "StateChangeReason", aws.ToString(after.Status.StateChangeReason), aws.ToString(before.Status.StateChangeReason))
+		same(t, "DpuExecutionInMillis", aws.ToInt64(after.Statistics.DpuExecutionInMillis), aws.ToInt64(before.Statistics.DpuExecutionInMillis))
+	})
+}
+
+func (c *client) session(id string) *athena.GetSessionOutput {
+	c.t.Helper()
+	return must(c.athena.GetSession(c.ctx, &athena.GetSessionInput{SessionId: &id}))(c.t)
+}

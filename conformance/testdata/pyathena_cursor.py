@@ -1,0 +1,70 @@
+"""PyAthena's SparkCursor, by environment variables alone, after its own live tests."""
+
+import textwrap
+
+from pyathena import connect
+from pyathena.error import OperationalError
+from pyathena.model import AthenaCalculationExecution
+from pyathena.spark.cursor import SparkCursor
+
+connection = connect(work_group="primary", s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=SparkCursor)
+cursor = connection.cursor(description="PyAthena", session_idle_timeout_minutes=10)
+try:
+    cursor.execute(
+        textwrap.dedent(
+            """
+            df = spark.createDataFrame([("a", 1), ("b", 2), ("b", 3)], ["name", "n"])
+            df.groupBy("name").sum("n").orderBy("name").show()
+            """
+        ),
+        description="groups",
+    )
+    assert cursor.state == AthenaCalculationExecution.STATE_COMPLETED
+    assert cursor.description == "groups"
+    assert cursor.session_id and cursor.calculation_id
+    for member in (
+        "working_directory",
+        "submission_date_time",
+        "completion_date_time",
+        "dpu_execution_in_millis",
+        "progress",
+        "std_out_s3_uri",
+        "std_error_s3_uri",
+        "result_s3_uri",
+        "result_type",
+    ):
+        assert getattr(cursor, member), member
+    assert cursor.state_change_reason is None
+    expected = textwrap.dedent(
+        """
+        +----+------+
+        |name|sum(n)|
+        +----+------+
+        |   a|     1|
+        |   b|     5|
+        +----+------+
+        """
+    ).strip()
+    assert cursor.get_std_out() == expected, cursor.get_std_out()
+
+    error = "File \"<stdin>\", line 2, in <module>\nNameError: name 'foobar' is not defined"
+    try:
+        cursor.execute("\nfoobar")
+        raise AssertionError("foobar is defined")
+    except OperationalError as e:
+        assert str(e) == error, e
+    assert cursor.state == AthenaCalculationExecution.STATE_FAILED
+    assert cursor.get_std_error() == error, cursor.get_std_error()
+
+    # Another cursor on the same session sees its variables.
+    other = connection.cursor(session_id=cursor.session_id)
+    other.execute("print(df.count())")
+    assert other.get_std_out() == "3", other.get_std_out()
+
+    try:
+        connection.cursor(session_id="00000000-0000-0000-0000-000000000000")
+        raise AssertionError("an unknown session was found")
+    except OperationalError as e:
+        assert "not found" in str(e), e
+finally:
+    cursor.close()

@@ -1,0 +1,99 @@
+package kernel
+
+import "encoding/json"
+
+// Types of Command.
+const (
+	TypeExecute   = "execute"
+	TypeInterrupt = "interrupt"
+	TypePing      = "ping"
+	TypeEnd       = "end"
+)
+
+// Command is a message to the kernel.
+type Command struct {
+	Type        string `json:"type"`
+	Calculation string `json:"calculation,omitempty"` // of execute and interrupt
+	Code        string `json:"code"`                  // of execute
+	N           int64  `json:"n"`                     // of ping
+}
+
+// Execute has the kernel run code. It runs one calculation at a time, in the
+// order of the commands.
+func Execute(calculation, code string) Command {
+	return Command{Type: TypeExecute, Calculation: calculation, Code: code}
+}
+
+// Interrupt has the kernel stop a calculation by all means that it has, of
+// which killing itself is none. It is ignored when the calculation is over.
+func Interrupt(calculation string) Command {
+	return Command{Type: TypeInterrupt, Calculation: calculation}
+}
+
+// Ping has the kernel answer with a pong of the same number, also while code
+// runs.
+func Ping(n int64) Command { return Command{Type: TypePing, N: n} }
+
+// End has the kernel stop what runs, stop the SparkContext and exit.
+func End() Command { return Command{Type: TypeEnd} }
+
+// Types of Message.
+const (
+	TypePhase         = "phase"
+	TypeReady         = "ready"
+	TypeFailed        = "failed" // to start; the kernel exits
+	TypeStarted       = "started"
+	TypeDisplayData   = "display_data"
+	TypeExecuteResult = "execute_result"
+	TypeFinished      = "finished"
+	TypePong          = "pong"
+)
+
+// Phases of the start, in their order. Without Spark there is the first only.
+const (
+	PhasePython       = "python"        // Python and its libraries are loaded
+	PhaseJVM          = "jvm"           // the JVM answers
+	PhaseSparkContext = "spark_context" // there is a Spark session
+	PhaseFirstJob     = "first_job"     // a job has run on it
+)
+
+// Statuses of a finished calculation.
+const (
+	StatusOK       = "ok"
+	StatusError    = "error"
+	StatusCanceled = "canceled"
+)
+
+// Message is a message of the kernel.
+type Message struct {
+	Type string  `json:"type"`
+	At   float64 `json:"at"` // in Unix seconds
+
+	Name   string `json:"name"`   // of phase
+	Python string `json:"python"` // of ready: the versions
+	Spark  string `json:"spark"`  // empty without Spark
+
+	Calculation string   `json:"calculation"`
+	Content     *Content `json:"content"` // of display_data and execute_result
+
+	Status     string `json:"status"`      // of finished
+	ExitStatus int    `json:"exit_status"` // what a program would have ended with; 130 when canceled
+	Progress   string `json:"progress"`    // of the Spark jobs, for people; never empty
+	Reason     string `json:"reason"`      // of finished, empty when ok, and of failed
+	Error      *Error `json:"error"`       // what the code raised, nil if nothing
+
+	N int64 `json:"n"` // of pong
+}
+
+// Content is a MIME bundle in Jupyter's form.
+type Content struct {
+	Data     json.RawMessage `json:"data"`
+	Metadata json.RawMessage `json:"metadata"`
+}
+
+// Error is an exception in Jupyter's form.
+type Error struct {
+	Name      string   `json:"ename"`
+	Value     string   `json:"evalue"`
+	Traceback []string `json:"traceback"` // the lines that are on stderr
+}

@@ -1,0 +1,188 @@
+package sessions_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hearth"
+)
+
+// drivers are drivers without processes: the test says what they do.
+type drivers struct {
+	mu       sync.Mutex
+	byID     map[string]*driver
+	refusal  error                      // what Launch answers, when not nil
+	adoption map[string]hearth.Adoption // what Recover answers; Alive when absent
+	launched chan *driver
+}
+
+func newDrivers() *drivers {
+	return &drivers{byID: map[string]*driver{}, adoption: map[string]hearth.Adoption{}, launched: make(chan *driver, 100)}
+}
+
+func (d *drivers) Launch(_ context.Context, launch hearth.Launch) (hearth.Driver, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.refusal != nil {
+		return nil, d.refusal
+	}
+	if _, ok := d.byID[launch.SessionID]; !ok {
+		d.byID[launch.SessionID] = &driver{launch: launch, told: make(chan string, 100), changed: make(chan struct{}), files: map[string]string{}}
+		d.launched <- d.byID[launch.SessionID]
+	}
+	return d.byID[launch.SessionID], nil
+}
+
+func (d *drivers) Recover(_ context.Context, id string) (hearth.Driver, hearth.Adoption, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	adoption, ok := d.adoption[id]
+	if !ok {
+		adoption = hearth.Alive
+	}
+	if adoption == hearth.NeverLaunched {
+		return nil, adoption, nil
+	}
+	return d.byID[id], adoption, nil
+}
+
+func (d *drivers) Known(context.Context) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.byID)), nil
+}
+
+func (d *drivers) Remove(context.Context, string) error { return nil }
+
+// driver keeps what it was told, and a journal that the test writes.
+type driver struct {
+	launch hearth.Launch
+	told   chan string // "execute ID", "cancel ID", "end"
+
+	mu      sync.Mutex
+	journal []hearth.DriverEvent
+	changed chan struct{}
+	files   map[string]string // "ID stdout" and so on
+}
+
+func (d *driver) Execute(_ context.Context, id, _ string) error {
+	d.told <- "execute " + id
+	return nil
+}
+func (d *driver) Cancel(_ context.Context, id string) error { d.told <- "cancel " + id; return nil }
+func (d *driver) End(context.Context) error                 { d.told <- "end"; return nil }
+
+// happens appends an event to the journal.
+func (d *driver) happens(e hearth.DriverEvent) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e.At = time.Now()
+	e.Offset = int64(len(d.journal)) + 1
+	d.journal = append(d.journal, e)
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+func (d *driver) writes(calculationID string, stream hearth.Stream, text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.files[calculationID+" "+string(stream)] = text
+}
+
+func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
+	for {
+		d.mu.Lock()
+		changed := d.changed
+		news := slices.Clone(d.journal[min(offset, int64(len(d.journal))):])
+		d.mu.Unlock()
+		for _, e := range news {
+			if err := handle(e); err != nil {
+				return err
+			}
+			offset = e.Offset
+			if e.Type == hearth.DriverExited {
+				return nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *driver) Output(_ context.Context, id string, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text, ok := d.files[id+" "+string(stream)]
+	if !ok {
+		return nil, hearth.CalculationNotFound(id)
+	}
+	return io.NopCloser(strings.NewReader(text[offset:])), nil
+}
+
+func (d *driver) Result(_ context.Context, id string) (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text, ok := d.files[id+" result"]
+	if !ok {
+		return nil, hearth.CalculationNotFound(id)
+	}
+	return io.NopCloser(strings.NewReader(text)), nil
+}
+
+// objects keeps objects in memory, and can be down.
+type objects struct {
+	mu     sync.Mutex
+	byURI  map[string][]byte
+	down   bool
+	denied chan struct{} // has a token after each Put that found it down
+}
+
+var errDown = errors.New("connection refused")
+
+func newObjects() *objects {
+	return &objects{byURI: map[string][]byte{}, denied: make(chan struct{}, 100)}
+}
+
+func (o *objects) Put(_ context.Context, uri, _ string, content io.Reader) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		o.denied <- struct{}{}
+		return hearth.Errorf(hearth.KindUnavailable, "the output location is down: %w", errDown)
+	}
+	text, err := io.ReadAll(content)
+	o.byURI[uri] = text
+	return err
+}
+
+func (o *objects) Open(_ context.Context, uri string) (io.ReadCloser, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text, ok := o.byURI[uri]
+	if !ok {
+		return nil, hearth.Errorf(hearth.KindNotFound, "no object at %s", uri)
+	}
+	return io.NopCloser(bytes.NewReader(text)), nil
+}
+
+func (o *objects) setDown(down bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.down = down
+}
+
+func (o *objects) text(uri string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.byURI[uri])
+}

@@ -1,0 +1,139 @@
+package spark
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hearth"
+	"hearth/internal/shim"
+)
+
+// Archive is a file of classes in the form that the JVM has in memory: a driver
+// with it starts in about half the time. It fits one build of Java and one class
+// path; the JVM loads the classes as ever when it does not fit.
+type Archive struct {
+	File    string `json:"file"`    // "" when it could not be made
+	Problem string `json:"problem"` // why not
+}
+
+//go:embed first_start.py
+var firstStart []byte
+
+const (
+	archiveFile       = "classes.jsa"
+	firstStartFile    = "first_start.py"
+	firstArchiveJava  = 13 // the first Java that writes an archive when it exits
+	firstStartTimeout = 10 * time.Minute
+)
+
+// firstStart proves that Spark runs on this Python and this Java, and makes the
+// archive of the classes that it needs. Without an archive the engine works,
+// and starts slower.
+func (i *installation) firstStart(ctx context.Context) error {
+	archive := filepath.Join(i.dir, archiveFile)
+	if err := os.Remove(archive); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if i.engine.Java.feature() < firstArchiveJava {
+		i.engine.Archive.Problem = fmt.Sprintf("Java %s cannot make one; Java 17 can", i.engine.Java.Version)
+		return i.start(ctx)
+	}
+	err := i.start(ctx, "-XX:ArchiveClassesAtExit="+archive, "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+	if err == nil {
+		err = i.engine.maps(ctx, archive)
+	}
+	if err == nil {
+		i.engine.Archive.File = archive
+		return nil
+	}
+	i.engine.Archive.Problem = err.Error()
+	if err := os.Remove(archive); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return i.start(ctx)
+}
+
+// start runs a driver's processes once, with more options for the JVM.
+func (i *installation) start(ctx context.Context, options ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, firstStartTimeout)
+	defer cancel()
+	bundle, err := os.MkdirTemp(i.dir, "first-start-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bundle)
+	kernel, jvm, err := i.engine.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]"}, bundle)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(bundle, firstStartFile), firstStart, 0o600); err != nil {
+		return err
+	}
+	kernel.Argv[1] = filepath.Join(bundle, firstStartFile)
+	jvm.Argv = append([]string{jvm.Argv[0]}, append(options, jvm.Argv[1:]...)...)
+
+	var said bytes.Buffer
+	java := command(ctx, *jvm)
+	java.Stdout, java.Stderr = &said, &said
+	stdin, err := java.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := java.Start(); err != nil {
+		return fmt.Errorf("%s cannot be started: %w", i.engine.Java.Program, err)
+	}
+	javaEnded := make(chan error, 1)
+	pythonCtx, endPython := context.WithCancel(ctx)
+	go func() {
+		javaEnded <- java.Wait()
+		endPython() // which may wait for a JVM that is no more
+	}()
+	out, pythonErr := command(pythonCtx, kernel).CombinedOutput()
+	stdin.Close() // ends the JVM
+	javaErr := <-javaEnded
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("Spark did not end in time: %w", err)
+	}
+	if err := errors.Join(pythonErr, javaErr); err != nil {
+		log, _ := os.ReadFile(filepath.Join(bundle, shim.LogFile)) // absent when the JVM did not get that far
+		return fmt.Errorf("Spark does not work with Python %s and Java %s (%s): %s", i.engine.Python.Version, i.engine.Java.Version,
+			strings.ReplaceAll(err.Error(), "\n", ", "), lastLines(string(log)+said.String()+string(out), 6))
+	}
+	return nil
+}
+
+func command(ctx context.Context, p shim.Process) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
+	cmd.Env, cmd.Dir = p.Env, p.Dir
+	asGroup(cmd)
+	return cmd
+}
+
+// maps asks the JVM whether it takes an archive with this engine's class path.
+func (e *Engine) maps(ctx context.Context, archive string) error {
+	trial := *e
+	trial.Archive.File = archive
+	argv := trial.javaCommand(map[string]string{"spark.driver.memory": trial.heap()}, os.TempDir())
+	for n, argument := range argv {
+		if argument == "-cp" {
+			argv = append(argv[:n+2:n+2], "-version")
+			break
+		}
+	}
+	out, err := exec.CommandContext(ctx, argv[0], append([]string{"-Xlog:cds=info", "-Xlog:cds+dynamic=info"}, argv[1:]...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("Java cannot read the archive: %w: %s", err, lastLines(string(out), 3))
+	}
+	if !bytes.Contains(out, []byte("Mapped dynamic")) {
+		return fmt.Errorf("Java does not take the archive: %s", lastLines(string(out), 8))
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package spark
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"hearth"
+)
+
+// Check is one thing that engines need, as it was found.
+type Check struct {
+	Name   string // what was looked at
+	OK     bool
+	Detail string // what was found
+	Remedy string // what to do about it; "" when there is nothing to do
+}
+
+// Checks looks at what drivers of the default engine need, or, while it is not
+// installed, at what its installation needs.
+func (e Engines) Checks(ctx context.Context) []Check {
+	engine, err := e.Find(DefaultVersion)
+	if err != nil {
+		return []Check{
+			{Name: "engine", Detail: hearth.MessageOf(err), Remedy: "Run `hearth engines install`; the first session does it too."},
+			e.checkBasePython(ctx),
+			e.checkAnyJava(ctx),
+			e.checkDisk(),
+			e.checkIndex(ctx),
+		}
+	}
+	return []Check{
+		{Name: "engine", OK: true, Detail: fmt.Sprintf("Spark %s in %s", engine.Version, e.dir(engine.Version))},
+		engine.checkPython(ctx),
+		engine.checkJava(ctx),
+		engine.checkArchive(),
+	}
+}
+
+const repair = "Repair the engine: remove its directory and run `hearth engines install`."
+
+func (e *Engine) checkPython(ctx context.Context) Check {
+	found, err := probePython(ctx, e.Python.Program)
+	if err != nil {
+		return Check{Name: "python", Detail: fmt.Sprintf("%s does not run: %v", e.Python.Program, err), Remedy: repair}
+	}
+	return Check{Name: "python", OK: true, Detail: fmt.Sprintf("Python %s, %s", found.Version, found.Program)}
+}
+
+func (e *Engine) checkJava(ctx context.Context) Check {
+	found, err := probeJava(ctx, e.Java.Program)
+	if err == nil {
+		err = found.check()
+	}
+	if err != nil {
+		return Check{Name: "java", Detail: err.Error(), Remedy: javaRemedy + ". Then run `hearth engines install`."}
+	}
+	return Check{Name: "java", OK: true, Detail: fmt.Sprintf("Java %s, %s", found.Version, found.Program)}
+}
+
+func (e *Engine) checkArchive() Check {
+	c := Check{Name: "class archive", Remedy: "Drivers work and start slower. `hearth engines install` makes it again."}
+	switch {
+	case e.Archive.File == "":
+		c.Detail = "none: " + e.Archive.Problem
+		c.Remedy = "Drivers work and start slower."
+	case !e.Java.unchanged():
+		c.Detail = "made for another build of Java than the one that is there now"
+	default:
+		info, err := os.Stat(e.Archive.File)
+		if err != nil {
+			c.Detail = err.Error()
+			break
+		}
+		return Check{Name: c.Name, OK: true, Detail: fmt.Sprintf("%s, %s", e.Archive.File, humanize.Bytes(uint64(info.Size())))}
+	}
+	return c
+}
+
+func (e Engines) checkBasePython(ctx context.Context) Check {
+	found, err := findPython(ctx, e.Python, pythonDirs())
+	if err != nil {
+		return Check{Name: "python", Detail: hearth.MessageOf(err), Remedy: pythonRemedy + "."}
+	}
+	return Check{Name: "python", OK: true, Detail: fmt.Sprintf("Python %s, %s", found.Version, found.Program)}
+}
+
+func (e Engines) checkAnyJava(ctx context.Context) Check {
+	found, refused, ok, err := findJava(ctx, e.Java, javaPrograms())
+	switch {
+	case err != nil:
+		return Check{Name: "java", Detail: hearth.MessageOf(err), Remedy: javaRemedy + "."}
+	case !ok:
+		return Check{Name: "java", OK: true, Detail: "none that Spark can run on" + because(refused) + "; the engine brings one along"}
+	}
+	return Check{Name: "java", OK: true, Detail: fmt.Sprintf("Java %s, %s", found.Version, found.Program)}
+}
+
+func (e Engines) checkDisk() Check {
+	free, err := freeSpace(e.Dir)
+	switch {
+	case err != nil:
+		return Check{Name: "disk", Detail: hearth.MessageOf(err), Remedy: "Name another directory in HEARTH_ENGINES."}
+	case free < spaceNeeded:
+		return Check{
+			Name:   "disk",
+			Detail: fmt.Sprintf("%s free for %s, and an installation needs %s", humanize.Bytes(free), e.Dir, humanize.Bytes(spaceNeeded)),
+			Remedy: "Free some space, or put the engines on another disk with HEARTH_ENGINES.",
+		}
+	}
+	return Check{Name: "disk", OK: true, Detail: fmt.Sprintf("%s free for %s", humanize.Bytes(free), e.Dir)}
+}
+
+// indexPatience is how long an index may take to answer one question.
+const indexPatience = 20 * time.Second
+
+// checkIndex lets pip ask the index for Spark's versions, since only pip knows
+// how the user reaches it.
+func (e Engines) checkIndex(ctx context.Context) Check {
+	c := Check{Name: "package index"}
+	python, err := findPython(ctx, e.Python, pythonDirs())
+	if err != nil {
+		c.Detail, c.Remedy = "not asked, for want of a Python", pythonRemedy+"."
+		return c
+	}
+	ctx, cancel := context.WithTimeout(ctx, indexPatience)
+	defer cancel()
+	args := []string{"-m", "pip", "index", "versions", "--disable-pip-version-check", "--no-input", "--retries", "0", "--timeout", "10", "pyspark"}
+	if e.Index != "" {
+		args = append(args, "--index-url", e.Index)
+	}
+	cmd := exec.CommandContext(ctx, python.Program, args...)
+	asGroup(cmd)
+	out, err := cmd.CombinedOutput()
+	said := string(out)
+	switch {
+	case err == nil && strings.Contains(said, DefaultVersion):
+		c.OK, c.Detail = true, "it has Spark "+DefaultVersion
+	case err == nil:
+		c.Detail, c.Remedy = "it does not have Spark "+DefaultVersion, "Name another index in PIP_INDEX_URL."
+	case strings.Contains(said, "No module named pip"):
+		c.OK, c.Detail = true, "not asked: this Python has no pip of its own; the engine gets one"
+	default:
+		c.Detail = lastLines(said, 1)
+		c.Remedy = "Check the network; behind a firewall name a mirror in PIP_INDEX_URL, or a proxy in HTTPS_PROXY."
+	}
+	return c
+}

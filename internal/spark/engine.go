@@ -1,0 +1,126 @@
+package spark
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"hearth"
+)
+
+// DefaultVersion is the Spark that both of Athena's engine names run on here.
+const DefaultVersion = "3.5.7"
+
+// Engines is a directory of engines and what new ones are made with.
+type Engines struct {
+	Dir    string // holds a directory for each version; made when it is needed
+	Python string // the Python program, 3.9 to 3.12, to build on; "" finds one
+	Java   string // the java program of version 17, 11 or 8; "" finds one, or brings one
+	Index  string // the package index; "" is what pip is configured with
+	Memory string // the largest heap of a driver's JVM unless a session sets spark.driver.memory; "" is 1g
+}
+
+// Engine is a Spark installation that drivers can be started from.
+type Engine struct {
+	Version   string            `json:"version"`
+	Python    Python            `json:"python"` // of the engine's own environment
+	Java      Java              `json:"java"`
+	SparkHome string            `json:"spark_home"`
+	ClassPath []string          `json:"class_path"`
+	Archive   Archive           `json:"archive"`
+	Packages  map[string]string `json:"packages"` // what the Python environment has, and in which version
+	Installed time.Time         `json:"installed"`
+
+	memory string
+}
+
+const engineFile = "engine.json"
+
+// knownVersions are those that Hearth knows the Java options and the Python
+// packages for.
+var knownVersions = regexp.MustCompile(`^3\.5\.[0-9]+$`)
+
+func (e Engines) dir(version string) string { return filepath.Join(e.Dir, version) }
+
+// Find returns KindNotFound when the engine is not installed, or only in part.
+func (e Engines) Find(version string) (*Engine, error) {
+	absent := func(why string) error {
+		return hearth.Errorf(hearth.KindNotFound, "The engine Spark %s %s. Install it with `hearth engines install`.", version, why)
+	}
+	content, err := os.ReadFile(filepath.Join(e.dir(version), engineFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, absent("is not installed")
+	}
+	if err != nil {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s cannot be read: %w.", version, err)
+	}
+	engine := &Engine{memory: e.Memory}
+	if err := json.Unmarshal(content, engine); err != nil || engine.Version != version {
+		return nil, absent(fmt.Sprintf("has a broken %s in %s", engineFile, e.dir(version)))
+	}
+	for _, part := range []string{engine.Python.Program, engine.SparkHome} {
+		if _, err := os.Stat(part); err != nil {
+			return nil, absent("lacks " + part)
+		}
+	}
+	return engine, nil
+}
+
+// intact reports whether nothing is there to be repaired.
+func (e *Engine) intact() bool {
+	if e.Archive.File != "" {
+		if _, err := os.Stat(e.Archive.File); err != nil {
+			return false
+		}
+	}
+	return e.Java.unchanged()
+}
+
+// List gives the installed engines in the order of their names.
+func (e Engines) List() ([]*Engine, error) {
+	entries, err := os.ReadDir(e.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The engines cannot be listed: %w.", err)
+	}
+	var engines []*Engine
+	for _, entry := range entries {
+		if !knownVersions.MatchString(entry.Name()) {
+			continue
+		}
+		engine, err := e.Find(entry.Name())
+		switch {
+		case err == nil:
+			engines = append(engines, engine)
+		case hearth.KindOf(err) != hearth.KindNotFound:
+			return nil, err
+		}
+	}
+	return engines, nil
+}
+
+// save makes the engine one: everything of it is on disk before the file that
+// says so.
+func (e *Engine) save(dir string) error {
+	content, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, engineFile)
+	f, err := os.Create(path + ".new")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(content, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

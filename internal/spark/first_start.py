@@ -1,0 +1,50 @@
+"""Starts Spark and does a little of everything, so that the classes of usual work are loaded.
+
+What is loaded now is in the archive that later drivers start with. The program ends with status 0
+when Spark works.
+"""
+
+import os
+import struct
+import time
+
+
+from pyspark.sql import SparkSession, functions
+
+gateway = os.environ["HEARTH_GATEWAY"]
+while not os.path.exists(gateway):
+    time.sleep(0.02)
+with open(gateway, "rb") as file:
+    port, length = struct.unpack("!ii", file.read(8))
+    os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
+    os.environ["PYSPARK_GATEWAY_SECRET"] = file.read(length).decode()
+
+spark = SparkSession.builder.getOrCreate()
+assert spark.range(1).count() == 1
+
+numbers = spark.range(1000).selectExpr("id", "id % 7 as key", "concat('row ', id) as text")
+numbers.write.parquet("numbers.parquet")
+stored = spark.read.parquet("numbers.parquet")
+stored.createOrReplaceTempView("numbers")
+spark.sql("select key, count(*) n, sum(id) total, max(text) last from numbers group by key order by key")._jdf.showString(20, 20, False)
+spark.sql(
+    "select a.key, b.last, rank() over (partition by a.key order by a.id) place from numbers a"
+    " join (select key, max(text) last from numbers group by key) b on a.key = b.key order by a.id limit 5"
+).collect()
+
+plus_one = functions.udf(lambda n: n + 1, "long")
+assert stored.select(plus_one("id").alias("n")).agg(functions.sum("n")).first()[0] == 500500
+assert len(stored.toPandas()) == 1000
+assert spark.createDataFrame(stored.limit(5).toPandas()).count() == 5
+assert spark.sparkContext.parallelize(range(10), 2).map(lambda n: (n % 2, n)).reduceByKey(max).count() == 2
+
+numbers.write.option("header", True).csv("numbers.csv")
+assert spark.read.option("header", True).option("inferSchema", True).csv("numbers.csv").count() == 1000
+numbers.write.json("numbers.json")
+assert spark.read.json("numbers.json").count() == 1000
+spark.sql("create table kept using parquet as select * from numbers")
+spark.sql("describe table kept").collect()
+spark.sql("show tables").collect()
+
+
+spark.stop()

@@ -1,0 +1,25 @@
+package spark
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"hearth/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// realEngine is the one that the product uses; it is installed when it is not
+// there.
+func realEngine(t testing.TB) *Engine {
+	t.Helper()
+	engine, err := realEngines().Install(t.Context(), DefaultVersion, TerminalProgress(os.Stderr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+func realEngines() Engines { return Engines{Dir: config.Default().Engines} }

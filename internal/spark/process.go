@@ -1,0 +1,226 @@
+package spark
+
+import (
+	_ "embed"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hearth"
+	"hearth/internal/shim"
+)
+
+//go:embed log4j2.properties
+var logging []byte
+
+// Names of what Processes puts into a bundle. kernelFile is what the driver
+// writes there.
+const (
+	propertiesFile = "spark.properties"
+	loggingFile    = "log4j2.properties"
+	kernelFile     = "kernel.py"
+	gatewayFile    = "gateway" // where the JVM leaves its port and secret
+	workDir        = "work"
+	temporaryDir   = "temporary"
+)
+
+// inherited are the variables of the server's environment that a driver gets.
+// Everything else, its secrets among them, stays with the server.
+var inherited = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"}
+
+// moduleOptions are those that Spark 3.5's own launcher gives the JVM
+// (org.apache.spark.launcher.JavaModuleOptions). Java 8 does not know them.
+var moduleOptions = []string{
+	"--add-opens=java.base/java.lang=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang.invoke=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
+	"--add-opens=java.base/java.io=ALL-UNNAMED",
+	"--add-opens=java.base/java.net=ALL-UNNAMED",
+	"--add-opens=java.base/java.nio=ALL-UNNAMED",
+	"--add-opens=java.base/java.util=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
+	"--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",
+	"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+	"--add-opens=java.base/sun.nio.cs=ALL-UNNAMED",
+	"--add-opens=java.base/sun.security.action=ALL-UNNAMED",
+	"--add-opens=java.base/sun.util.calendar=ALL-UNNAMED",
+	"--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+	"-Djdk.reflect.useDirectMethodHandle=false",
+}
+
+// Processes says which processes are a driver, the Python kernel and its JVM,
+// and puts what they read into the bundle. A session's property that Spark
+// refuses is not refused here: Spark says itself what is wrong with it, in the
+// driver's output. It returns KindInvalid for a working directory that is not
+// there and KindUnavailable when the engine has been damaged.
+func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error) {
+	if !executable(e.Java.Program) {
+		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with `hearth engines install`.", e.Version, e.Java.Program)
+	}
+	dir, err := workingDirectory(launch, bundle)
+	if err != nil {
+		return shim.Process{}, nil, err
+	}
+	settings := e.settings(launch, bundle)
+	for name, content := range map[string][]byte{propertiesFile: properties(settings), loggingFile: logging} {
+		if err := os.WriteFile(filepath.Join(bundle, name), content, 0o600); err != nil {
+			return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(bundle, temporaryDir), 0o700); err != nil {
+		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
+	}
+	env := e.environment(launch)
+	gateway := filepath.Join(bundle, gatewayFile)
+	kernel = shim.Process{
+		Argv: []string{e.Python.Program, filepath.Join(bundle, kernelFile)},
+		Env:  append(slices.Clone(env), "HEARTH_GATEWAY="+gateway),
+		Dir:  dir,
+	}
+	jvm = &shim.Process{
+		Argv: e.javaCommand(settings, bundle),
+		Env:  append(env, "_PYSPARK_DRIVER_CONN_INFO_PATH="+gateway, "MALLOC_ARENA_MAX=2"),
+		Dir:  dir,
+	}
+	return kernel, jvm, nil
+}
+
+// workingDirectory is the one that was asked for, or one of the driver's own.
+func workingDirectory(launch hearth.Launch, bundle string) (string, error) {
+	dir := launch.WorkingDirectory
+	if dir == "" {
+		dir = filepath.Join(bundle, workDir)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
+		}
+		return dir, nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is a file")
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New("it does not exist")
+	}
+	if err != nil {
+		return "", hearth.Errorf(hearth.KindInvalid, "The working directory %s cannot be used on the driver's machine: %w.", dir, err)
+	}
+	return dir, nil
+}
+
+// settings are the session's properties between what it may change and what it
+// may not.
+func (e *Engine) settings(launch hearth.Launch, bundle string) map[string]string {
+	settings := map[string]string{
+		"spark.app.name":                            "hearth-" + launch.SessionID,
+		"spark.driver.memory":                       e.heap(),
+		"spark.local.dir":                           filepath.Join(bundle, temporaryDir),
+		"spark.sql.catalogImplementation":           "in-memory",
+		"spark.sql.execution.arrow.pyspark.enabled": "true", // as on Athena
+		"spark.sql.warehouse.dir":                   filepath.Join(bundle, "warehouse"),
+		"spark.ui.enabled":                          "true",
+		"spark.ui.port":                             "0",     // a free one
+		"spark.ui.showConsoleProgress":              "false", // standard error is the code's own
+	}
+	if isLocal(launch.Master) {
+		settings["spark.driver.host"] = "127.0.0.1"
+		settings["spark.driver.bindAddress"] = "127.0.0.1"
+	}
+	maps.Copy(settings, launch.Properties)
+	settings["spark.master"] = launch.Master
+	return settings
+}
+
+func isLocal(master string) bool { return strings.HasPrefix(master, "local") }
+
+func (e *Engine) heap() string {
+	if e.memory == "" {
+		return "1g"
+	}
+	return e.memory
+}
+
+// environment is the whole environment of both processes.
+func (e *Engine) environment(launch hearth.Launch) []string {
+	env := map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin"}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_") {
+			env[name] = value
+		}
+	}
+	// What code starts by name is the engine's own.
+	env["PATH"] = filepath.Dir(e.Python.Program) + string(filepath.ListSeparator) + env["PATH"]
+	env["JAVA_HOME"] = e.Java.Home
+	env["SPARK_HOME"] = e.SparkHome
+	env["PYSPARK_PYTHON"] = e.Python.Program
+	env["PYTHONHASHSEED"] = "0" // workers and driver have to agree where a key goes
+	if isLocal(launch.Master) {
+		env["SPARK_LOCAL_IP"] = "127.0.0.1" // Spark's web page listens nowhere else
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list
+}
+
+// javaCommand is what Spark's launcher would end in, without the launcher.
+func (e *Engine) javaCommand(settings map[string]string, bundle string) []string {
+	command := []string{e.Java.Program, "-XX:+IgnoreUnrecognizedVMOptions"}
+	if e.Java.feature() > 8 {
+		command = append(command, moduleOptions...)
+	}
+	command = append(command, memoryOptions(settings["spark.driver.memory"])...)
+	classPath := e.ClassPath
+	if extra := settings["spark.driver.extraClassPath"]; extra != "" {
+		// Spark promises to put it in front, where no archive fits.
+		classPath = append(filepath.SplitList(extra), classPath...)
+	} else if e.Archive.File != "" && e.Java.unchanged() {
+		command = append(command, archiveOptions(e.Archive.File)...)
+	}
+	return append(command,
+		"-Djava.io.tmpdir="+filepath.Join(bundle, temporaryDir),
+		"-Dlog4j2.configurationFile=file:"+filepath.Join(bundle, loggingFile),
+		"-Dhearth.driver.log="+filepath.Join(bundle, shim.LogFile),
+		"-cp", strings.Join(classPath, string(filepath.ListSeparator)),
+		"org.apache.spark.deploy.SparkSubmit", "--properties-file", filepath.Join(bundle, propertiesFile), "pyspark-shell",
+	)
+}
+
+// archiveOptions use an archive. Mapped where it was made for, it needs no
+// patching at each start, and drivers share its pages; Java tries another place
+// when that one is taken.
+func archiveOptions(file string) []string {
+	return []string{"-XX:+UnlockDiagnosticVMOptions", "-XX:ArchiveRelocationMode=0", "-Xshare:auto", "-XX:SharedArchiveFile=" + file}
+}
+
+// memoryOptions size the heap and choose its collector. G1 starts slower than
+// the parallel collector and wins nothing on heaps of a few gigabytes.
+func memoryOptions(heap string) []string {
+	return []string{"-Xmx" + javaSize(heap), "-XX:+UseParallelGC", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20"}
+}
+
+// javaSize turns a size as Spark writes it, 512 (megabytes), 512mb, 2g, into
+// Java's way. What is no size stays as it is: Java says so itself.
+func javaSize(size string) string {
+	text := strings.ToLower(strings.TrimSpace(size))
+	number := strings.TrimRight(text, "bkmgtp")
+	if _, err := strconv.ParseUint(number, 10, 63); err != nil {
+		return size
+	}
+	switch unit := text[len(number):]; unit {
+	case "":
+		return number + "m"
+	case "b":
+		return number
+	default:
+		return number + strings.TrimSuffix(unit, "b")
+	}
+}

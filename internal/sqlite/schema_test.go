@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth"
+)
+
+// What JSON columns look like is a promise to every database there is: members
+// that are renamed would be lost without an error.
+func TestSchema_JSON(t *testing.T) {
+	store := mustOpen(t, database(t))
+	defer closed(t, store)
+	engine := hearth.EngineConfiguration{
+		CoordinatorDPUSize: 1, MaxConcurrentDPUs: 2, DefaultExecutorDPUSize: 3,
+		AdditionalConfigs: map[string]string{"a": "b"},
+		SparkProperties:   map[string]string{},
+		Classifications:   []hearth.Classification{{Name: "spark-defaults", Properties: map[string]string{"c": "d"}}},
+	}
+	encryption := &hearth.Encryption{Option: "SSE_KMS", KMSKey: "key"}
+	now := time.Now()
+	_, _, err := store.CreateSession(t.Context(), hearth.Session{
+		ID: "id", StartedAt: now, ModifiedAt: now, EngineConfiguration: engine,
+		Configuration: hearth.SessionConfiguration{Encryption: encryption},
+		Phases:        []hearth.StartPhase{{Name: "jvm", Took: time.Second}},
+	}, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreateWorkGroup(t.Context(), hearth.WorkGroup{
+		Name: "name", CreatedAt: now, ExecutionRole: "role", OutputLocation: "s3://hearth/", Encryption: encryption,
+		EngineConfiguration: &hearth.EngineConfiguration{}, EnforceConfiguration: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const encryptionText = `{"Option":"SSE_KMS","KMSKey":"key"}`
+	for column, want := range map[string]string{
+		"engine_configuration FROM sessions": `{"CoordinatorDPUSize":1,"MaxConcurrentDPUs":2,"DefaultExecutorDPUSize":3,"AdditionalConfigs":{"a":"b"},"SparkProperties":{},` +
+			`"Classifications":[{"Name":"spark-defaults","Properties":{"c":"d"}}]}`,
+		"encryption FROM sessions": encryptionText,
+		"phases FROM sessions":     `[{"name":"jvm","took":1000000000}]`,
+		"configuration FROM work_groups": `{"ExecutionRole":"role","OutputLocation":"s3://hearth/","Encryption":` + encryptionText + `,` +
+			`"EngineConfiguration":{"CoordinatorDPUSize":0,"MaxConcurrentDPUs":0,"DefaultExecutorDPUSize":0,"AdditionalConfigs":null,"SparkProperties":null,"Classifications":null},` +
+			`"EnforceConfiguration":true,"PublishMetrics":false}`,
+	} {
+		t.Run(column, func(t *testing.T) {
+			var got string
+			if err := store.read.QueryRow("SELECT " + column).Scan(&got); err != nil || got != want {
+				t.Errorf("got %s, %v\nwant %s", got, err, want)
+			}
+		})
+	}
+}
+
+// A listing costs what its page has, however many rows there are.
+func TestSchema_ListingsGoByIndex(t *testing.T) {
+	store := mustOpen(t, database(t))
+	defer closed(t, store)
+	plan := func(t *testing.T, query string, args []any) {
+		t.Helper()
+		rows, err := store.read.Query("EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = eachRow(rows, func(r row) error {
+			var id, parent, unused int
+			var detail string
+			err := r.Scan(&id, &parent, &unused, &detail)
+			if strings.HasPrefix(detail, "SCAN") || strings.Contains(detail, "TEMP B-TREE") {
+				t.Errorf("%s: %s", query, detail)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, group := range []string{"", "group"} {
+		for _, state := range []hearth.SessionState{"", hearth.SessionIdle} {
+			query, args := selectSessions(hearth.SessionFilter{WorkGroup: group, State: state}, math.MaxInt64)
+			t.Run("sessions of "+group+" in "+string(state), func(t *testing.T) { plan(t, query, append(args, 10)) })
+		}
+	}
+	for _, state := range []hearth.CalculationState{"", hearth.CalculationRunning} {
+		query, args := selectCalculations(hearth.CalculationFilter{SessionID: "id", State: state}, math.MaxInt64)
+		t.Run("calculations in "+string(state), func(t *testing.T) { plan(t, query, append(args, 10)) })
+	}
+	t.Run("the live calculation", func(t *testing.T) { plan(t, selectLiveCalculation, []any{"id"}) })
+	t.Run("events", func(t *testing.T) { plan(t, selectEvents, []any{"id"}) })
+}
