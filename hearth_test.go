@@ -45,7 +45,8 @@ func TestNewID(t *testing.T) {
 		})
 	})
 	t.Run("is new each time", func(t *testing.T) {
-		if now := time.Now(); hearth.NewID(now) == hearth.NewID(now) {
+		now := time.Now()
+		if one, other := hearth.NewID(now), hearth.NewID(now); one == other {
 			t.Error("twice the same")
 		}
 	})

@@ -54,7 +54,8 @@ func calculations(t *testing.T, c *client) {
 	t.Run("the deprecated CalculationConfiguration", func(t *testing.T) {
 		c := c.in(t)
 		started := must(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{
-			SessionId:                &id,
+			SessionId: &id,
+			//lint:ignore SA1019 scripts still use it
 			CalculationConfiguration: &types.CalculationConfiguration{CodeBlock: aws.String("print('still works')")},
 		}))(t)
 		same(t, "stdout", c.read(c.ended(*started.CalculationExecutionId).Result.StdOutS3Uri), "still works\n")
@@ -78,6 +79,10 @@ print("last, without a line break", end="")
 		lines := strings.Split(got, "\n")
 		same(t, "lines", len(lines), 200_001)
 		same(t, "the last line", lines[199_999], "199999 "+strings.Repeat("x", 20))
+	})
+	t.Run("the server's environment stays with the server", func(t *testing.T) {
+		got := c.in(t).run(id, "import os; print([name for name in os.environ if name.startswith(('AWS_', 'HEARTH_HOME'))])")
+		same(t, "stdout", got, "[]\n")
 	})
 	t.Run("an error", func(t *testing.T) {
 		c := c.in(t)

@@ -46,6 +46,7 @@ func TestHearth(t *testing.T) {
 		tell func(t *testing.T, binary string)
 	}{
 		{"restart", restart},
+		{"end sessions on exit", endSessionsOnExit},
 		{"run", run},
 		{"serve refused", serveRefused},
 	} {

@@ -17,6 +17,7 @@ func lists(t *testing.T, c *client) {
 		id := c.launch(func(request *athena.StartSessionInput) {
 			request.WorkGroup = aws.String("spark-3.5")
 			request.EngineConfiguration = &types.EngineConfiguration{}
+			request.SessionIdleTimeoutInMinutes = nil
 		})
 		must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
 		c.awaitSession(id, types.SessionStateTerminated)
@@ -69,6 +70,13 @@ func lists(t *testing.T, c *client) {
 		session := c.in(t).session(id)
 		same(t, "State", session.Status.State, types.SessionStateTerminated)
 		same(t, "StateChangeReason", aws.ToString(session.Status.StateChangeReason), "Session was terminated per request")
+
+		// Nothing was asked of it: these are the defaults.
+		same(t, "MaxConcurrentDpus", aws.ToInt32(session.EngineConfiguration.MaxConcurrentDpus), 20)
+		same(t, "CoordinatorDpuSize", aws.ToInt32(session.EngineConfiguration.CoordinatorDpuSize), 1)
+		same(t, "DefaultExecutorDpuSize", aws.ToInt32(session.EngineConfiguration.DefaultExecutorDpuSize), 1)
+		same(t, "SessionIdleTimeoutInMinutes", aws.ToInt32(session.SessionConfiguration.SessionIdleTimeoutInMinutes), 20)
+		same(t, "IdleTimeoutSeconds", aws.ToInt64(session.SessionConfiguration.IdleTimeoutSeconds), 20*60)
 	})
 }
 

@@ -15,7 +15,11 @@ import (
 // the next one adopts the session and loses nothing.
 func restart(t *testing.T, binary string) {
 	c := connect(t, testenv.Serve(t, binary))
-	id := c.start()
+	request := &athena.StartSessionInput{}
+	id := c.start(func(r *athena.StartSessionInput) {
+		r.ClientRequestToken = aws.String(token())
+		request = r
+	})
 	c.run(id, "kept = 'kept'")
 	driver := testenv.Driver(t, c.Home, id)
 
@@ -52,6 +56,9 @@ func restart(t *testing.T, binary string) {
 			}
 		})
 	}
+	t.Run("a token is remembered", func(t *testing.T) {
+		same(t, "the session", *must(c.athena.StartSession(c.ctx, request))(t).SessionId, id)
+	})
 	t.Run("a driver that died meanwhile", func(t *testing.T) {
 		c := c.in(t)
 		c.Kill()
@@ -71,6 +78,16 @@ func restart(t *testing.T, binary string) {
 		same(t, "StateChangeReason", aws.ToString(after.Status.StateChangeReason), aws.ToString(before.Status.StateChangeReason))
 		same(t, "DpuExecutionInMillis", aws.ToInt64(after.Statistics.DpuExecutionInMillis), aws.ToInt64(before.Statistics.DpuExecutionInMillis))
 	})
+}
+
+// endSessionsOnExit ends a server that was told to take its sessions with it.
+func endSessionsOnExit(t *testing.T, binary string) {
+	c := connect(t, testenv.Serve(t, binary, "--end-sessions-on-exit"))
+	id := c.launch()
+	c.Stop()
+	testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
+	c.Start()
+	same(t, "State", c.session(id).Status.State, types.SessionStateTerminated)
 }
 
 func (c *client) session(id string) *athena.GetSessionOutput {

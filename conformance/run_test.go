@@ -21,7 +21,7 @@ func run(t *testing.T, binary string) {
 	t.Cleanup(func() { testenv.EndDrivers(t, home) })
 	hearth := func(args ...string) *exec.Cmd {
 		command := exec.Command(binary, append([]string{"run"}, args...)...)
-		command.Env = testenv.Environment(t, home)
+		command.Env = testenv.Environment(home)
 		command.Dir = ".." // the repository, where the examples are
 		return command
 	}
@@ -109,7 +109,7 @@ func outcome(t *testing.T, command *exec.Cmd) (stdout, stderr string, status int
 func serveRefused(t *testing.T, binary string) {
 	serve := func(home string, args ...string) *exec.Cmd {
 		command := exec.Command(binary, append([]string{"serve"}, args...)...)
-		command.Env = testenv.Environment(t, home)
+		command.Env = testenv.Environment(home)
 		return command
 	}
 	t.Run("the port is taken", func(t *testing.T) {

@@ -161,8 +161,8 @@ func sessionLife(t *testing.T, c *client) {
 		}
 	})
 	t.Run("Spark properties are Spark's", func(t *testing.T) {
-		got := c.in(t).run(id, `print(spark.conf.get("spark.sql.shuffle.partitions"), sc.applicationId)`)
-		same(t, "stdout", got, "3 "+id+"\n")
+		got := c.in(t).run(id, `print(spark.conf.get("spark.sql.shuffle.partitions"), sc.appName)`)
+		same(t, "stdout", got, "3 hearth-"+id+"\n")
 	})
 	t.Run("busy", func(t *testing.T) {
 		c := c.in(t)

@@ -32,7 +32,7 @@ func (s *calculationsStart) Run(m *Main, g *globals) error {
 		return err
 	}
 	return m.ask(g, func(ctx context.Context, c *client) error {
-		answer, raw, err := c.startCalculation(ctx, s.Session, cmp.Or(s.Description, program.name), program.code)
+		answer, raw, err := c.startCalculation(ctx, s.Session, cmp.Or(s.Description, s.File), program.code)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"hearth/internal/access"
 	"hearth/internal/config"
 	"hearth/internal/shim"
-	"hearth/internal/spark"
 )
 
 type doctorCommand struct{}
@@ -35,12 +34,12 @@ const (
 	broken  health = "broken"  // sessions cannot run
 )
 
-// finding is the outcome of one check: what was found and, unless that is
-// well, what to do.
+// finding is the outcome of one check.
 type finding struct {
-	Check   string `json:"check"`
-	Status  health `json:"status"`
-	Message string `json:"message"`
+	Check  string `json:"check"`
+	Status health `json:"status"`
+	Found  string `json:"found"`
+	Remedy string `json:"remedy,omitempty"` // unless Found says it
 }
 
 // doctor checks one machine and one data directory. It changes nothing.
@@ -75,13 +74,16 @@ func (d *doctor) print(m *Main, g *globals) error {
 	}
 	t := newTable(m.Stdout)
 	for _, f := range d.findings {
-		t.row(string(f.Status), f.Check, f.Message)
+		t.row(string(f.Status), f.Check, f.Found)
+		if f.Remedy != "" {
+			t.row("", "", "→ "+f.Remedy)
+		}
 	}
 	return t.flush()
 }
 
-func (d *doctor) note(check string, status health, format string, args ...any) {
-	d.findings = append(d.findings, finding{check, status, fmt.Sprintf(format, args...)})
+func (d *doctor) note(check string, status health, found, remedy string) {
+	d.findings = append(d.findings, finding{check, status, found, remedy})
 }
 
 func (d *doctor) examine(ctx context.Context, g *globals) error {
@@ -91,8 +93,8 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 		err = d.settings.Check()
 	}
 	if err != nil {
-		d.note("settings", broken, "%v", err)
-		return nil // of other settings there is nothing to say
+		d.note("settings", broken, err.Error(), "")
+		return nil // other settings are not worth a look
 	}
 	d.at = home(d.settings.Data)
 	d.data()
@@ -102,67 +104,56 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	return ctx.Err()
 }
 
+const anotherDirectory = "choose another directory with --data or HEARTH_HOME"
+
 // data looks at the data directory and its keys.
 func (d *doctor) data() {
 	info, err := os.Stat(string(d.at))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.note("Data", healthy, "%s will be made at the first start.", d.at)
+		d.note("data", healthy, d.settings.Data+", made at the first start", "")
 		return
 	case err != nil:
-		d.note("Data", broken, "The data directory cannot be read: %v. Choose another one with --data or HEARTH_HOME.", err)
+		d.note("data", broken, err.Error(), "Make it readable for this user, or "+anotherDirectory+".")
 		return
 	case !info.IsDir():
-		d.note("Data", broken, "%s is not a directory. Choose another one with --data or HEARTH_HOME.", d.at)
+		d.note("data", broken, d.settings.Data+" is no directory", "Remove it, or "+anotherDirectory+".")
 		return
 	}
-	probe, err := os.CreateTemp(string(d.at), ".doctor-*")
+	probe, err := os.CreateTemp(d.settings.Data, ".doctor-*")
 	if err != nil {
-		d.note("Data", broken, "The data directory cannot be written: %v. Give it to this user, or choose another one with --data or HEARTH_HOME.", err)
+		d.note("data", broken, err.Error(), "Make the directory writable for this user, or "+anotherDirectory+".")
 		return
 	}
 	probe.Close()
 	os.Remove(probe.Name())
 	if _, err := os.Stat(d.at.keysFile()); err == nil {
-		if _, err := access.Open(string(d.at)); err != nil {
-			d.note("Data", broken, "%v", err)
+		if _, err := access.Open(d.settings.Data); err != nil {
+			d.note("data", broken, err.Error(), "")
 			return
 		}
 	}
-	d.note("Data", healthy, "%s", d.at)
+	d.note("data", healthy, d.settings.Data, "")
 }
 
-// Free bytes that are wanted: for an installation of an engine, with what pip
-// unpacks meanwhile, and for a while of work.
-const (
-	roomForEngine = 3 << 30
-	roomForWork   = 1 << 30
-)
+// roomForWork is the free disk that a while of work wants.
+const roomForWork = 1 << 30 // bytes
 
-// disk looks at the room in the file systems of the data and the engines.
+// disk looks at the room for data. That for engines is theirs to check.
 func (d *doctor) disk() {
-	needs := map[string]uint64{d.settings.Data: roomForWork}
-	if _, err := enginesOf(d.settings).Find(spark.DefaultVersion); err != nil {
-		needs[d.settings.Engines] = roomForEngine
-	}
-	for _, dir := range []string{d.settings.Data, d.settings.Engines} {
-		need, asked := needs[dir]
-		if !asked {
-			continue
-		}
-		free, err := diskFree(existing(dir))
-		switch {
-		case err != nil:
-			d.note("Disk", odd, "How much room %s has cannot be told: %v.", dir, err)
-		case free < need:
-			d.note("Disk", broken, "%s has %s free and needs %s. Make room, or choose another disk with HEARTH_HOME or HEARTH_ENGINES.", dir, humanize.IBytes(free), humanize.IBytes(need))
-		default:
-			d.note("Disk", healthy, "%s free in %s", humanize.IBytes(free), dir)
-		}
+	free, err := diskFree(existing(d.settings.Data))
+	found := fmt.Sprintf("%s free for data", humanize.Bytes(free))
+	switch {
+	case err != nil:
+		d.note("disk", odd, err.Error(), "Check that there is room for data.")
+	case free < roomForWork:
+		d.note("disk", odd, found, "Make room, or "+anotherDirectory+".")
+	default:
+		d.note("disk", healthy, found, "")
 	}
 }
 
-// existing is the directory itself, or the nearest above it that is there.
+// existing is a directory, or the nearest one above it that is there.
 func existing(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -172,30 +163,40 @@ func existing(dir string) string {
 	}
 }
 
-// engine looks at Spark and what it runs on.
+// engine looks at Spark, and at what it needs. Sessions can do without an
+// engine, which they install, and without its archive.
 func (d *doctor) engine(ctx context.Context) {
-	engine, err := enginesOf(d.settings).Find(spark.DefaultVersion)
-	_ = engine
-	_ = err
+	for _, c := range enginesOf(d.settings).Checks(ctx) {
+		status := healthy
+		switch {
+		case c.OK:
+		case c.Name == "engine", c.Name == "class archive":
+			status = odd
+		default:
+			status = broken
+		}
+		d.note(c.Name, status, c.Detail, c.Remedy)
+	}
 }
 
-// server looks at the address and at what earlier servers left.
+// server looks at the address, and at what a server left.
 func (d *doctor) server(ctx context.Context) {
 	record, waiting, err := findServer(ctx, d.at)
-	switch {
-	case err == nil && waiting == "":
-		d.note("Address", healthy, "%s, served by process %d", record.Address, record.PID)
-		return
-	case err == nil:
-		d.note("Address", odd, "%s, served by process %d, which is not ready: %s. Wait for it.", record.Address, record.PID, waiting)
+	if err == nil {
+		found := fmt.Sprintf("%s, served by process %d", record.Address, record.PID)
+		if waiting == "" {
+			d.note("server", healthy, found, "")
+		} else {
+			d.note("server", odd, found+", which is not ready: "+waiting, "Wait for it.")
+		}
 		return
 	}
 	listener, err := net.Listen("tcp", d.settings.Listen)
 	if err != nil {
-		d.note("Address", broken, "hearth serve cannot listen at %s: %v. Choose another address with --listen, or listen in %s.", d.settings.Listen, err, d.at.configFile())
+		d.note("server", broken, err.Error(), "Stop the program that has the address, or choose another one: hearth serve --listen, or listen in "+d.at.configFile()+".")
 	} else {
 		listener.Close()
-		d.note("Address", healthy, "%s is free; no server runs", d.settings.Listen)
+		d.note("server", healthy, "none runs, and "+d.settings.Listen+" is free", "")
 	}
 	d.leftovers()
 }
@@ -203,19 +204,20 @@ func (d *doctor) server(ctx context.Context) {
 // leftovers are what a server leaves on purpose, or because it was killed.
 func (d *doctor) leftovers() {
 	if _, err := os.Stat(d.at.recordFile()); err == nil {
-		d.note("Leftovers", odd, "The last server was killed. The next start cleans up after it: hearth serve.")
+		d.note("leftovers", odd, "the last server was killed", "Nothing is lost: the next start goes on from there. hearth serve")
 	}
-	bundles, err := os.ReadDir(d.at.driversDir())
+	bundles, err := filepath.Glob(filepath.Join(d.at.driversDir(), "*"))
 	if err != nil {
-		return // there are none
+		return // of a pattern that is none
 	}
 	live := 0
 	for _, bundle := range bundles {
-		if locked, err := shim.Locked(filepath.Join(d.at.driversDir(), bundle.Name())); err == nil && locked {
+		if locked, err := shim.Locked(bundle); err == nil && locked {
 			live++
 		}
 	}
 	if live > 0 {
-		d.note("Leftovers", odd, "%d sessions run without a server, until their idle timeout. To take them up: hearth serve.", live)
+		d.note("leftovers", odd, fmt.Sprintf("sessions that go on without a server, until they have been idle for long enough: %d", live),
+			"To use them or to end them: hearth serve")
 	}
 }

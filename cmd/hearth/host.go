@@ -77,7 +77,7 @@ func (h *host) locate(ctx context.Context) (string, error) {
 			h.last = record
 			return record.Address, nil
 		case err == nil:
-			h.tell(fmt.Sprintf("The server (process %d) is getting ready: %s.", record.PID, waiting))
+			h.tell(fmt.Sprintf("The server (process %d) is getting ready: %s", record.PID, waiting))
 			patience = time.Now().Add(hostPatience)
 		case ctx.Err() != nil:
 			return "", ctx.Err()
@@ -86,17 +86,19 @@ func (h *host) locate(ctx context.Context) (string, error) {
 		case h.last.PID != 0 && !h.last.Embedded && time.Now().Before(patience):
 			h.tell("The server does not answer. Waiting for it to come back.")
 		case h.embedded == nil:
-			if err := h.embed(); err == nil {
-				continue
-			} else if _, held := errors.AsType[heldError](err); !held || time.Now().After(patience) {
+			err = h.embed()
+			if _, held := errors.AsType[heldError](err); err != nil && !held {
 				return "", err
 			}
+		}
+		if err != nil && time.Now().After(patience) {
+			return "", err
 		}
 		select {
 		case <-ctx.Done():
 			return "", ctx.Err()
 		case err := <-h.left:
-			h.left <- err
+			h.left <- err // for close
 			return "", err
 		case <-again.C:
 		}

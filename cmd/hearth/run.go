@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,7 +72,6 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 			fmt.Fprintln(m.Stderr, "Stopping. Another Ctrl-C does not wait for it.")
 			stopped()
 		case <-stop.Done():
-			return
 		}
 		select {
 		case <-m.Signals:
@@ -78,6 +79,10 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 		case <-leave.Done():
 		}
 	}()
+
+	// A reader of the output that is gone is an error of writing then, and the
+	// session is ended; by default it would end this process on the spot.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	host, err := openHost(m, g)
 	if err != nil {
@@ -89,7 +94,7 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 	}
 	r := &run{
 		client: host.client, began: time.Now(),
-		stdout: m.Stdout, stderr: m.Stderr,
+		stdout: m.Stdout, stderr: m.Stderr, notes: m.Stderr,
 		stop: stop, stopNow: stopped, leave: leave,
 	}
 	if g.json() {
@@ -119,8 +124,9 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 // run is one program in a session of its own.
 type run struct {
 	client         *client
-	stdout, stderr io.Writer
 	began          time.Time
+	stdout, stderr io.Writer // the program's
+	notes          io.Writer // ours
 
 	stop    context.Context // done when the program is to stop
 	stopNow context.CancelFunc
@@ -144,7 +150,7 @@ func (r *run) do(flags sessionFlags, directory string, p program) error {
 		return err
 	}
 	r.sessionID = value(started.SessionID)
-	fmt.Fprintln(r.stderr, "Starting session", r.sessionID)
+	fmt.Fprintln(r.notes, "Starting session", r.sessionID)
 	return errors.Join(r.work(p), r.end())
 }
 
@@ -219,14 +225,18 @@ func (r *run) end() error {
 	return err
 }
 
-// abandonPatience is how long somebody waits who asked for the second time.
-const abandonPatience = 2 * time.Second
+// abandonPatience is how long somebody waits who asked for the second time. It
+// is enough for the driver to hear that it shall end, where the server is ours
+// and leaves with us.
+const abandonPatience = time.Second
 
-// abandon asks for the session's end and does not wait for it.
+// abandon asks for the session's end and does not wait until it has come.
 func (r *run) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), abandonPatience)
 	defer cancel()
-	r.client.terminate(ctx, r.sessionID) // its idle timeout ends it otherwise
+	if _, err := r.client.terminate(ctx, r.sessionID); err == nil {
+		r.client.session(ctx, r.sessionID, hearth.SessionTerminating)
+	}
 }
 
 // document is the whole run as JSON, the answers of the API as they came.

@@ -130,7 +130,13 @@ func spoil(t *rapid.T, value any) any {
 	}
 	return rapid.SampledFrom([]any{
 		nil, "", "x", strings.Repeat("é", 1025), strings.Repeat("x", 70000), "\x00", "a b",
-		0, -1, 1.5, 1e300, 999999, true, false, []any{}, []any{nil}, []any{map[string]any{}}, map[string]any{}, map[string]any{"": nil}, map[string]any{"": ""},
+		0, -1, 1.5, 1e300, 999999, true, false,
+		[]any{},
+		[]any{nil},
+		[]any{map[string]any{}},
+		map[string]any{},
+		map[string]any{"": nil},
+		map[string]any{"": ""},
 	}).Draw(t, "bad value")
 }
 

@@ -43,12 +43,15 @@ type Number struct{ Min, Max int64 }
 func atMost(limit int) string {
 	return "Member must have length less than or equal to " + strconv.Itoa(limit)
 }
+
 func atLeast(limit int) string {
 	return "Member must have length greater than or equal to " + strconv.Itoa(limit)
 }
+
 func oneOf(enum []string) string {
 	return "Member must satisfy enum value set: [" + strings.Join(enum, ", ") + "]"
 }
+
 func matching(p *Pattern) string { return "Member must satisfy regular expression pattern: " + p.text }
 
 // broken gives the first demand that a value does not meet, "" when it meets all.

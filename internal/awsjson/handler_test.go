@@ -158,8 +158,10 @@ func TestHandler_Answers(t *testing.T) {
 		status     int
 		answer     string
 	}{
-		{"all members", `{"Name":"a<b>&c","Count":3,"Total":-4,"Express":false,"Labels":{"k":"SMALL"},"Lines":[{"Item":"x"}],"Address":{"Item":"y"},"Shelves":{"s":["a","b"]}}`, 200,
-			`{"Name":"a<b>&c","Count":3,"Total":-4,"Express":false,"Labels":{"k":"SMALL"},"Lines":[{"Item":"x"}],"Address":{"Item":"y"},"Shelves":{"s":["a","b"]}}`},
+		{
+			"all members", `{"Name":"a<b>&c","Count":3,"Total":-4,"Express":false,"Labels":{"k":"SMALL"},"Lines":[{"Item":"x"}],"Address":{"Item":"y"},"Shelves":{"s":["a","b"]}}`, 200,
+			`{"Name":"a<b>&c","Count":3,"Total":-4,"Express":false,"Labels":{"k":"SMALL"},"Lines":[{"Item":"x"}],"Address":{"Item":"y"},"Shelves":{"s":["a","b"]}}`,
+		},
 		{"spaces everywhere", " {\n\"Name\" : \"a\" ,\t\"Lines\" : [ { \"Item\" : \"x\" } , { \"Item\" : \"y\" } ] , \"Count\" : 1 } ", 200, `{"Name":"a","Count":1,"Lines":[{"Item":"x"},{"Item":"y"}]}`},
 		{"escapes", `{"Name":"\u00e9\n\"\\\ud83d\ude00"}`, 200, `{"Name":"é\n\"\\😀"}`},
 		{"unknown members", `{"Name":"a","What":{"Name":[{"x":"}]\\"}]},"Ever":-1.5e3,"Else":true,"More":null,"Text":"\"}"}`, 200, `{"Name":"a"}`},

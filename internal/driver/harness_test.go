@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"hearth"
 	"hearth/internal/driver"
 	"hearth/internal/shim"
+	"hearth/internal/testenv"
 )
 
 // The test binary is also the shim, and a server that launches a driver and is
@@ -39,16 +39,6 @@ func TestMain(m *testing.M) {
 
 // patience is for what never comes: a test that waits that long has failed.
 const patience = 60 * time.Second
-
-// testPython gives a Python that has what the kernel needs.
-func testPython(t testing.TB) string {
-	t.Helper()
-	python := os.Getenv("HEARTH_TEST_PYTHON")
-	if python == "" {
-		t.Fatal("HEARTH_TEST_PYTHON names no Python with IPython and pyspark")
-	}
-	return python
-}
 
 // light prepares a driver without Spark.
 func light(python string) func(context.Context, hearth.Launch, string) (shim.Process, *shim.Process, error) {
@@ -81,7 +71,7 @@ type bench struct {
 func newBench(t *testing.T, change func(*driver.Config)) *bench {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long-", 20), "drivers") // longer than a socket's path may be
-	c := config(dir, testPython(t))
+	c := config(dir, testenv.Python(t))
 	if change != nil {
 		change(&c)
 	}
@@ -213,7 +203,6 @@ type story struct {
 	events chan hearth.DriverEvent
 	err    error // valid when events is closed
 
-	mu  sync.Mutex
 	all []hearth.DriverEvent
 }
 
@@ -305,7 +294,7 @@ func startLauncher(b *bench, id string) *exec.Cmd {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cmd := exec.Command(self, "launcher", b.dir, testPython(b.t), id)
+	cmd := exec.Command(self, "launcher", b.dir, testenv.Python(b.t), id)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"hearth/internal/driver"
 	"hearth/internal/kernel"
 	"hearth/internal/shim"
+	"hearth/internal/testenv"
 )
 
 func TestDrivers_Recover(t *testing.T) {
@@ -265,7 +266,7 @@ func TestDrivers_Launch(t *testing.T) {
 		}
 		launching.Wait()
 		before := b.identity("one")
-		other := driver.New(config(b.dir, testPython(t))) // as after a restart
+		other := driver.New(config(b.dir, testenv.Python(t))) // as after a restart
 		d, err := other.Launch(t.Context(), hearth.Launch{SessionID: "one"})
 		if err != nil {
 			t.Fatal(err)
@@ -290,7 +291,7 @@ func TestDrivers_Launch(t *testing.T) {
 		}
 	})
 	t.Run("says what the machine lacks", func(t *testing.T) {
-		python := testPython(t)
+		python := testenv.Python(t)
 		for name, c := range map[string]struct {
 			change func(*driver.Config)
 			want   string

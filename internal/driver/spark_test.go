@@ -2,9 +2,6 @@ package driver_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,45 +9,21 @@ import (
 	"hearth"
 	"hearth/internal/driver"
 	"hearth/internal/shim"
+	"hearth/internal/testenv"
 )
 
 // TestDriver_Spark has real Spark's Java process beside the kernel.
 func TestDriver_Spark(t *testing.T) {
-	python := testPython(t)
-	out, err := exec.Command(python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__), end='')").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	spark := string(out)
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Fatal(err)
-	}
-	withSpark := func(properties string) func(*driver.Config) {
-		return func(c *driver.Config) {
-			c.Prepare = func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
-				gateway, file := filepath.Join(bundle, shim.GatewayFile), filepath.Join(bundle, "spark.properties")
-				properties := "spark.master=local[1]\nspark.app.name=test\nspark.ui.enabled=false\nspark.driver.host=127.0.0.1\nspark.driver.bindAddress=127.0.0.1\n" + properties
-				env := []string{"HOME=" + bundle, "PATH=" + os.Getenv("PATH"), "SPARK_HOME=" + spark, "SPARK_LOCAL_IP=127.0.0.1"}
-				kernel := shim.Process{
-					Argv: []string{python, filepath.Join(bundle, driver.KernelFile)},
-					Env:  append([]string{"HEARTH_GATEWAY=" + gateway}, env...),
-				}
-				jvm := shim.Process{
-					Argv: []string{
-						java, "-Xmx512m", "-XX:+UseSerialGC", "--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED",
-						"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED", "-cp", filepath.Join(spark, "jars", "*"),
-						"org.apache.spark.deploy.SparkSubmit", "--properties-file", file, "pyspark-shell",
-					},
-					Env: append([]string{"_PYSPARK_DRIVER_CONN_INFO_PATH=" + gateway}, env...),
-				}
-				return kernel, &jvm, os.WriteFile(file, []byte(properties), 0o600)
-			}
+	engine := testenv.Engine(t)
+	withSpark := func(c *driver.Config) {
+		c.Prepare = func(_ context.Context, launch hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
+			launch.Master = "local[1]"
+			return engine.Processes(launch, bundle)
 		}
 	}
 
 	t.Run("runs, and is killed", func(t *testing.T) {
-		b := newBench(t, withSpark(""))
+		b := newBench(t, withSpark)
 		d, story := b.launch(hearth.Launch{SessionID: "one"})
 		id, end := b.run(d, story, "spark.range(10).count()\nspark.range(3).show()")
 		if end.Outcome != hearth.OutcomeOK {
@@ -68,12 +41,12 @@ func TestDriver_Spark(t *testing.T) {
 		}
 	})
 	t.Run("does not start with a property that cannot be", func(t *testing.T) {
-		b := newBench(t, withSpark("spark.driver.memory=much"))
-		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+		b := newBench(t, withSpark)
+		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one", Properties: map[string]string{"spark.serializer": "none.Such"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := b.exit(d); e.Exit != hearth.ExitFault || !strings.HasSuffix(e.Reason, "SparkException: Driver memory must be a positive number") {
+		if e := b.exit(d); e.Exit != hearth.ExitFault || !strings.HasSuffix(e.Reason, "ClassNotFoundException: none.Such") {
 			t.Errorf("it exited with %+v", e)
 		}
 	})

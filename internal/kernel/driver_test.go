@@ -1,4 +1,4 @@
-package kernel
+package kernel_test
 
 import (
 	"bufio"
@@ -16,19 +16,12 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"hearth/internal/kernel"
+	"hearth/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// testPython gives a Python that has what an engine's has.
-func testPython(t testing.TB) string {
-	t.Helper()
-	python := os.Getenv("HEARTH_TEST_PYTHON")
-	if python == "" {
-		t.Fatal("HEARTH_TEST_PYTHON has to name a Python with pyspark 3.5, IPython, pandas, pyarrow and matplotlib")
-	}
-	return python
-}
 
 // driver is what a shim makes of the kernel, in small.
 type driver struct {
@@ -39,7 +32,7 @@ type driver struct {
 	stdout  *pipe
 	stderr  *pipe
 	phases  []string
-	ready   Message
+	ready   kernel.Message
 	count   int
 
 	java *os.Process // of a Spark driver
@@ -51,10 +44,15 @@ func startDriver(t testing.TB, stdout, stderr *pipe, env ...string) *driver {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "kernel.py")
-	if err := os.WriteFile(source, Source, 0o600); err != nil {
+	if err := os.WriteFile(source, kernel.Source, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock() // no other child may inherit them
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	for _, end := range pair {
+		syscall.CloseOnExec(end)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +67,7 @@ func startDriver(t testing.TB, stdout, stderr *pipe, env ...string) *driver {
 		t.Fatal(err)
 	}
 	d := &driver{t: t, control: connection.(*net.UnixConn), frames: bufio.NewReader(connection), stdout: stdout, stderr: stderr}
-	d.cmd = exec.Command(testPython(t), source)
+	d.cmd = exec.Command(testenv.Python(t), source)
 	d.cmd.Dir = work
 	d.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home")}, env...)
 	d.cmd.Stdout, d.cmd.Stderr = stdout.in, stderr.in
@@ -86,9 +84,9 @@ func startDriver(t testing.TB, stdout, stderr *pipe, env ...string) *driver {
 	})
 	for d.ready.Type == "" {
 		switch m := d.receive(); m.Type {
-		case TypePhase:
+		case kernel.TypePhase:
 			d.phases = append(d.phases, m.Name)
-		case TypeReady:
+		case kernel.TypeReady:
 			d.ready = m
 		default:
 			t.Fatalf("the kernel did not start: %+v\n%s", m, d.stderr.take())
@@ -103,24 +101,24 @@ func lightDriver(t testing.TB) *driver {
 	return startDriver(t, newPipe(t), newPipe(t))
 }
 
-func (d *driver) send(c Command) {
+func (d *driver) send(c kernel.Command) {
 	d.t.Helper()
-	if err := WriteFrame(d.control, c); err != nil {
+	if err := kernel.WriteFrame(d.control, c); err != nil {
 		d.t.Fatal(err)
 	}
 }
 
 // receive gives the next message; its type is "" when the kernel is gone.
-func (d *driver) receive() Message {
+func (d *driver) receive() kernel.Message {
 	d.t.Helper()
-	frame, err := ReadFrame(d.frames)
+	frame, err := kernel.ReadFrame(d.frames)
 	if err == io.EOF {
-		return Message{}
+		return kernel.Message{}
 	}
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	var m Message
+	var m kernel.Message
 	if err := json.Unmarshal(frame, &m); err != nil {
 		d.t.Fatal(err)
 	}
@@ -129,7 +127,7 @@ func (d *driver) receive() Message {
 
 // ran is all that came of a calculation.
 type ran struct {
-	Message        // finished
+	kernel.Message // finished
 	started        bool
 	shown          []shown
 	stdout, stderr string
@@ -145,7 +143,7 @@ func (d *driver) submit(code string) string {
 	d.t.Helper()
 	d.count++
 	id := fmt.Sprintf("calculation-%d", d.count)
-	d.send(Execute(id, code))
+	d.send(kernel.Execute(id, code))
 	return id
 }
 
@@ -162,15 +160,15 @@ func (d *driver) finish(id string) ran {
 			d.t.Fatalf("%s for calculation %q, want %q", m.Type, m.Calculation, id)
 		}
 		switch m.Type {
-		case TypeStarted:
+		case kernel.TypeStarted:
 			r.started = true
-		case TypeDisplayData, TypeExecuteResult:
+		case kernel.TypeDisplayData, kernel.TypeExecuteResult:
 			data := make(map[string]any)
 			if err := json.Unmarshal(m.Content.Data, &data); err != nil {
 				d.t.Fatal(err)
 			}
 			r.shown = append(r.shown, shown{m.Type, data})
-		case TypeFinished:
+		case kernel.TypeFinished:
 			r.Message = m
 		default:
 			d.t.Fatalf("unexpected message %+v", m)
@@ -191,7 +189,7 @@ func (d *driver) cancel(code string) ran {
 	d.t.Helper()
 	id := d.submit(code)
 	d.stdout.await("\n")
-	d.send(Interrupt(id))
+	d.send(kernel.Interrupt(id))
 	return d.finish(id)
 }
 

@@ -108,8 +108,8 @@ class Channel:
         self._write(frame)
 
     def _write(self, frame: bytes) -> None:
-        with self._lock:
-            if self._open:
+        if self._open:  # in a forked process somebody may hold the lock for ever
+            with self._lock:
                 self._socket.sendall(struct.pack(">I", len(frame)) + frame)
 
     def receive(self) -> Iterator[dict[str, Any]]:
@@ -594,6 +594,13 @@ def drop_empty_lines(drop: Callable[[list[str]], list[str]], lines: list[str]) -
     return drop(lines) if first.startswith("%%") else lines
 
 
+class KernelThread(threading.Thread):
+    """A thread of the kernel itself."""
+
+    def __init__(self, name: str, run: Callable[..., None], *args: Any) -> None:
+        super().__init__(target=run, args=args, name=f"hearth-{name}", daemon=True)
+
+
 class Spark:
     """The kernel's side of the JVM."""
 
@@ -604,13 +611,14 @@ class Spark:
         self._main_connection: Any = None
         self._main_thread: Any = None  # the Java thread that serves the main thread
         self._forced = False
-        self._thread = threading.local()
-        self._group = ""
+        self._no_users: tuple[type, ...] = (KernelThread,)
+        self._calculation: Calculation | None = None
         self._groups: set[str] = set()
 
     def attach(self, path: str) -> None:
         """Waits for the JVM's gateway and connects to it. The shim ends this
         process when the JVM dies first."""
+        from py4j.clientserver import FinalizerWorker
         from pyspark import SparkContext
         from pyspark.serializers import UTF8Deserializer, read_int
 
@@ -630,6 +638,7 @@ class Spark:
         # A call that was cut off is the kernel's doing; py4j logs its failure to
         # the root logger, and so to the code's stderr.
         logging.getLogger().addFilter(lambda record: f"{os.sep}py4j{os.sep}" not in record.pathname)
+        self._no_users = (KernelThread, FinalizerWorker)
         self._watch_job_groups(SparkContext)
 
     def _watch_job_groups(self, context_class: Any) -> None:
@@ -643,14 +652,20 @@ class Spark:
         context_class.setJobGroup = watched
 
     def _adopt_thread(self) -> None:
-        """Gives a thread that talks to the JVM for the first time the job group
-        of the calculation that runs, so that its jobs are cancelled too."""
-        context = self._context()
-        if context is None or not self._group or getattr(self._thread, "adopted", False):
+        """Runs ahead of each command of another thread. One that talks to the
+        JVM for the first time gets the job group of the calculation that runs,
+        so that its jobs are cancelled too. It cannot be interrupted, but it gets
+        no further than its next command."""
+        thread = threading.current_thread()
+        owner: Calculation | None = getattr(thread, "hearth_calculation", None)
+        if owner is not None:
+            if owner.canceled:
+                raise SystemExit(f"this thread is of calculation {owner.id}, which was canceled: start another one")
             return
-        self._thread.adopted = True
-        with contextlib.suppress(Exception):
-            context._jsc.setJobGroup(self._group, f"Calculation {self._group}", True)
+        if self._calculation is None or isinstance(thread, self._no_users) or self._client.get_thread_connection() is not None:
+            return
+        thread.hearth_calculation = self._calculation  # type: ignore[attr-defined]
+        self._set_job_group()
 
     def _context(self) -> Any:
         """The SparkContext, which code may have stopped or replaced."""
@@ -661,13 +676,18 @@ class Spark:
         context = SparkContext._active_spark_context
         return context if context is not None and context._jsc is not None else None
 
+    def _set_job_group(self) -> None:
+        context, calculation = self._context(), self._calculation
+        if context is not None and calculation is not None:
+            with contextlib.suppress(Exception):  # a dead JVM: the code will tell
+                context._jsc.setJobGroup(calculation.id, f"Calculation {calculation.id}", True)
+
     def begin(self, calculation: Calculation) -> None:
-        self._group, self._groups = calculation.id, {calculation.id}
-        context = self._context()
-        if context is None:
+        self._calculation, self._groups = calculation, {calculation.id}
+        if self._gateway is None:
             return
-        with contextlib.suppress(Exception):  # a dead JVM: the code will tell
-            context._jsc.setJobGroup(self._group, f"Calculation {self._group}", True)
+        self._set_job_group()
+        with contextlib.suppress(Exception):
             connection = self._client.get_thread_connection()
             if connection is not self._main_connection:
                 self._main_connection = connection
@@ -675,7 +695,7 @@ class Spark:
 
     def end(self) -> None:
         """Leaves nothing of a forced cancel to the next calculation."""
-        self._group = ""
+        self._calculation = None
         if self._forced:
             self._forced = False
             with contextlib.suppress(Exception):
@@ -776,7 +796,7 @@ class Kernel:
 
     def start(self) -> None:
         """Becomes ready, and tells each phase of it."""
-        threading.Thread(target=self._control, name="hearth-control", daemon=True).start()
+        KernelThread("control", self._control).start()
         gateway = os.environ.pop("HEARTH_GATEWAY", "")
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         builtins.input = getpass.getpass = refuse_input
@@ -844,14 +864,14 @@ class Kernel:
         if not skip:
             self._spark.begin(calculation)
             error = self._shell.run(calculation.code)
+            if os.getpid() != self._pid:
+                self._leave_fork(error)
         with self._lock:
             self._running = None
             del self._known[calculation.id]
             self._interrupts.end()
         calculation.done.set()
         self._streams.restore()
-        if os.getpid() != self._pid:
-            self._leave_fork(error)
         self._spark.end()
         self._finish(calculation, error)
 
@@ -887,6 +907,7 @@ class Kernel:
     def _leave_fork(self, error: BaseException | None) -> None:
         """Ends a process that the code made with os.fork and left running past
         its own end: only the original goes on."""
+        self._streams.restore()
         status = 0
         if isinstance(error, SystemExit):
             status = exit_status_of(error)
@@ -900,7 +921,7 @@ class Kernel:
             if calculation is None or calculation.canceled or calculation.done.is_set():
                 return
             calculation.canceled = True
-        threading.Thread(target=self._escalate, args=(calculation,), name="hearth-cancel", daemon=True).start()
+        KernelThread("cancel", self._escalate, calculation).start()
 
     def _escalate(self, calculation: Calculation) -> None:
         """Stops a calculation, by harsher means as time goes by. Whoever asked

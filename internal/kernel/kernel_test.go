@@ -1,4 +1,4 @@
-package kernel
+package kernel_test
 
 import (
 	"encoding/base64"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"hearth/internal/kernel"
+	"hearth/internal/testenv"
 )
 
 func TestStart(t *testing.T) {
@@ -15,7 +18,7 @@ func TestStart(t *testing.T) {
 	if fmt.Sprint(d.phases) != "[python]" || d.ready.Spark != "" {
 		t.Errorf("phases %v, ready %+v", d.phases, d.ready)
 	}
-	python, err := exec.Command(testPython(t), "-c", "import platform; print(platform.python_version())").Output()
+	python, err := exec.Command(testenv.Python(t), "-c", "import platform; print(platform.python_version())").Output()
 	if err != nil || d.ready.Python != strings.TrimSpace(string(python)) {
 		t.Errorf("says it is Python %q, is %q (%v)", d.ready.Python, python, err)
 	}
@@ -61,7 +64,7 @@ thread.join()
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
-			if r.Status != StatusOK || r.stdout != test.stdout || r.stderr != test.stderr {
+			if r.Status != kernel.StatusOK || r.stdout != test.stdout || r.stderr != test.stderr {
 				t.Errorf("status %s (%s)\nstdout %.200q, want %.200q\nstderr %.2000q, want %q", r.Status, r.Reason, r.stdout, test.stdout, r.stderr, test.stderr)
 			}
 		})
@@ -84,7 +87,7 @@ func TestOutput_AfterDamage(t *testing.T) {
 		"sys.settrace(lambda *a: None)\nsys.displayhook = None\nsys.excepthook = None",
 	} {
 		t.Run(code, func(t *testing.T) {
-			if r := d.run(code); r.Status != StatusOK {
+			if r := d.run(code); r.Status != kernel.StatusOK {
 				t.Errorf("%s: %s", r.Status, r.Reason)
 			}
 			r := d.run("print('out')\nos.system('echo out too; echo err >&2')\nsys.stdin.read()\nnone")
@@ -174,7 +177,7 @@ func TestError(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
-			if r.Status != StatusError || r.ExitStatus != 1 || r.stdout != "" || r.stderr != test.stderr || r.Reason != test.reason {
+			if r.Status != kernel.StatusError || r.ExitStatus != 1 || r.stdout != "" || r.stderr != test.stderr || r.Reason != test.reason {
 				t.Errorf("status %s, exit %d, stdout %q\nreason %q\nwant   %q\nstderr %q\nwant   %q", r.Status, r.ExitStatus, r.stdout, r.Reason, test.reason, r.stderr, test.stderr)
 			}
 			if r.Error == nil || strings.Join(r.Error.Traceback, "\n")+"\n" != r.stderr || !strings.HasPrefix(r.Reason, r.Error.Name) {
@@ -203,14 +206,14 @@ func TestError(t *testing.T) {
 
 	t.Run("a child left running the kernel", func(t *testing.T) {
 		r := d.run("import os\npid = os.fork()\nif pid == 0: 1 / 0\nos.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])")
-		if r.Status != StatusOK || r.value() != "1" || r.stderr != "File \"<stdin>\", line 3, in <module>\nZeroDivisionError: division by zero\n" {
+		if r.Status != kernel.StatusOK || r.value() != "1" || r.stderr != "File \"<stdin>\", line 3, in <module>\nZeroDivisionError: division by zero\n" {
 			t.Errorf("%s %v %q", r.Status, r.shown, r.stderr)
 		}
 	})
 
 	t.Run("a very long text", func(t *testing.T) {
 		r := d.run("raise ValueError('x' * (8 << 20))")
-		if r.Status != StatusError || len(r.Reason) > 3000 || len(r.Error.Value) > 70000 || len(r.stderr) < 8<<20 {
+		if r.Status != kernel.StatusError || len(r.Reason) > 3000 || len(r.Error.Value) > 70000 || len(r.stderr) < 8<<20 {
 			t.Errorf("%s, reason of %d, value of %d, stderr of %d", r.Status, len(r.Reason), len(r.Error.Value), len(r.stderr))
 		}
 	})
@@ -223,12 +226,12 @@ func TestExit(t *testing.T) {
 		exit         int
 		stderr       string
 	}{
-		{"import sys; sys.exit()", StatusOK, 0, ""},
-		{"sys.exit(0)", StatusOK, 0, ""},
-		{"sys.exit(3)", StatusError, 3, ""},
-		{"exit(4)", StatusError, 4, ""},
-		{"sys.exit('no data')", StatusError, 1, "no data\n"},
-		{"await asyncio.sleep(0) if 'asyncio' in globals() else sys.exit(5)", StatusError, 5, ""},
+		{"import sys; sys.exit()", kernel.StatusOK, 0, ""},
+		{"sys.exit(0)", kernel.StatusOK, 0, ""},
+		{"sys.exit(3)", kernel.StatusError, 3, ""},
+		{"exit(4)", kernel.StatusError, 4, ""},
+		{"sys.exit('no data')", kernel.StatusError, 1, "no data\n"},
+		{"await asyncio.sleep(0) if 'asyncio' in globals() else sys.exit(5)", kernel.StatusError, 5, ""},
 	} {
 		t.Run(test.code, func(t *testing.T) {
 			r := d.run(test.code)
@@ -269,7 +272,7 @@ Odd()`, "\ufffd"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
-			if r.Status != StatusOK || r.value() != test.value || r.stdout != "" || r.stderr != "" {
+			if r.Status != kernel.StatusOK || r.value() != test.value || r.stdout != "" || r.stderr != "" {
 				t.Errorf("status %s (%s), value %.200s, want %s\nstdout %q, stderr %q", r.Status, r.Reason, r.value(), test.value, r.stdout, r.stderr)
 			}
 		})
@@ -283,14 +286,14 @@ Odd()`, "\ufffd"},
 
 	t.Run("a data frame has a table", func(t *testing.T) {
 		r := d.run("import pandas\npandas.DataFrame({'a': [1]})")
-		if len(r.shown) != 1 || r.shown[0].kind != TypeExecuteResult || !strings.Contains(fmt.Sprint(r.shown[0].data["text/html"]), "<table") {
+		if len(r.shown) != 1 || r.shown[0].kind != kernel.TypeExecuteResult || !strings.Contains(fmt.Sprint(r.shown[0].data["text/html"]), "<table") {
 			t.Errorf("%s %v", r.Reason, r.shown)
 		}
 	})
 
 	t.Run("a figure is a picture", func(t *testing.T) {
 		r := d.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
-		if len(r.shown) != 1 || r.shown[0].kind != TypeDisplayData {
+		if len(r.shown) != 1 || r.shown[0].kind != kernel.TypeDisplayData {
 			t.Fatalf("%s %v", r.Reason, r.shown)
 		}
 		picture, err := base64.StdEncoding.DecodeString(strings.TrimSpace(fmt.Sprint(r.shown[0].data["image/png"])))
@@ -308,7 +311,7 @@ Odd()`, "\ufffd"},
 
 	t.Run("what JSON does not have", func(t *testing.T) {
 		r := d.run("display({'application/json': {1: float('nan'), 'b': b'bytes', 'o': object}}, raw=True)")
-		if r.Status != StatusOK || fmt.Sprint(r.shown) != "[{display_data map[application/json:map[1:<nil> b:Ynl0ZXM= o:<class 'object'>]]}]" {
+		if r.Status != kernel.StatusOK || fmt.Sprint(r.shown) != "[{display_data map[application/json:map[1:<nil> b:Ynl0ZXM= o:<class 'object'>]]}]" {
 			t.Errorf("%s %v", r.Reason, r.shown)
 		}
 	})
@@ -363,12 +366,12 @@ while True:
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.cancel(test.code)
-			if r.Status != StatusCanceled || r.ExitStatus != 130 || r.Reason != "The calculation was canceled." {
+			if r.Status != kernel.StatusCanceled || r.ExitStatus != 130 || r.Reason != "The calculation was canceled." {
 				t.Errorf("%s, exit %d, %q\n%s", r.Status, r.ExitStatus, r.Reason, r.stderr)
 			}
 			// The interrupts of one are not felt by the next.
 			next := d.run("for _ in range(100000): pass\nprint('whole')")
-			if next.Status != StatusOK || next.stdout != "whole\n" {
+			if next.Status != kernel.StatusOK || next.stdout != "whole\n" {
 				t.Errorf("after it: %s, %q, %q", next.Status, next.stdout, next.stderr)
 			}
 		})
@@ -391,24 +394,24 @@ while True:
 	t.Run("one that waits for its turn does not run", func(t *testing.T) {
 		first, second := d.submit("print('on')\ntime.sleep(600)"), d.submit("print('not run')")
 		d.stdout.await("on\n")
-		d.send(Interrupt(second))
-		d.send(Interrupt(first))
-		if r := d.finish(first); r.Status != StatusCanceled {
+		d.send(kernel.Interrupt(second))
+		d.send(kernel.Interrupt(first))
+		if r := d.finish(first); r.Status != kernel.StatusCanceled {
 			t.Errorf("the first: %s", r.Status)
 		}
-		if r := d.finish(second); r.Status != StatusCanceled || r.stdout != "" {
+		if r := d.finish(second); r.Status != kernel.StatusCanceled || r.stdout != "" {
 			t.Errorf("the second: %s %q", r.Status, r.stdout)
 		}
 	})
 
 	t.Run("one that is over stays what it was", func(t *testing.T) {
 		id := d.submit("1")
-		if r := d.finish(id); r.Status != StatusOK {
+		if r := d.finish(id); r.Status != kernel.StatusOK {
 			t.Fatal(r.Status)
 		}
-		d.send(Interrupt(id))
-		d.send(Interrupt("never heard of"))
-		if r := d.run("for _ in range(100000): pass"); r.Status != StatusOK {
+		d.send(kernel.Interrupt(id))
+		d.send(kernel.Interrupt("never heard of"))
+		if r := d.run("for _ in range(100000): pass"); r.Status != kernel.StatusOK {
 			t.Errorf("%s %s", r.Status, r.Reason)
 		}
 	})
@@ -418,20 +421,20 @@ func TestControl(t *testing.T) {
 	t.Run("pings are answered while code runs", func(t *testing.T) {
 		d := lightDriver(t)
 		id := d.submit("while True: pass")
-		for m := d.receive(); m.Type != TypeStarted; m = d.receive() {
+		for m := d.receive(); m.Type != kernel.TypeStarted; m = d.receive() {
 		}
-		d.send(Ping(7))
-		if m := d.receive(); m.Type != TypePong || m.N != 7 {
+		d.send(kernel.Ping(7))
+		if m := d.receive(); m.Type != kernel.TypePong || m.N != 7 {
 			t.Errorf("%+v", m)
 		}
-		d.send(Interrupt(id))
+		d.send(kernel.Interrupt(id))
 		d.finish(id)
 	})
 
 	t.Run("subprocesses do not get the channel", func(t *testing.T) {
 		d := lightDriver(t)
 		r := d.run("import subprocess\nsubprocess.run('readlink /proc/self/fd/*', shell=True, close_fds=False);")
-		if r.Status != StatusOK || strings.Contains(r.stdout, "socket:") {
+		if r.Status != kernel.StatusOK || strings.Contains(r.stdout, "socket:") {
 			t.Errorf("%s", r.stdout)
 		}
 	})
@@ -439,7 +442,7 @@ func TestControl(t *testing.T) {
 	t.Run("end ends it", func(t *testing.T) {
 		d := lightDriver(t)
 		d.run("import atexit, threading, time\natexit.register(print, 'at exit')\nthreading.Thread(target=time.sleep, args=[600]).start()")
-		d.send(End())
+		d.send(kernel.End())
 		if err := d.cmd.Wait(); err != nil {
 			t.Error(err)
 		}
@@ -452,8 +455,8 @@ func TestControl(t *testing.T) {
 		d := lightDriver(t)
 		id := d.submit("import time\nprint('on')\ntime.sleep(600)")
 		d.stdout.await("on\n")
-		d.send(End())
-		if r := d.finish(id); r.Status != StatusCanceled {
+		d.send(kernel.End())
+		if r := d.finish(id); r.Status != kernel.StatusCanceled {
 			t.Errorf("%s", r.Status)
 		}
 		if err := d.cmd.Wait(); err != nil {

@@ -1,47 +1,28 @@
-package kernel
+package kernel_test
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// javaModules are the packages that Spark reflects on, as its launcher passes
-// them to Java 17.
-var javaModules = strings.Fields(`java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util
-	java.util.concurrent java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar`)
+	"hearth"
+	"hearth/internal/kernel"
+	"hearth/internal/shim"
+	"hearth/internal/testenv"
+)
 
 // sparkDriver starts a JVM and a kernel beside it.
 func sparkDriver(t testing.TB) *driver {
 	t.Helper()
-	home, err := exec.Command(testPython(t), "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__), end='')").Output()
+	dir := t.TempDir()
+	_, jvm, err := testenv.Engine(t).Processes(hearth.Launch{SessionID: "kernel", Master: "local[2]"}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	gateway := filepath.Join(dir, "gateway")
-	properties := filepath.Join(dir, "spark.properties")
-	if err := os.WriteFile(properties, []byte("spark.master local[2]\nspark.app.name kernel\nspark.ui.enabled false\nspark.driver.host 127.0.0.1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "log4j2.properties"), []byte("rootLogger.level = off\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-
 	stdout, stderr := newPipe(t), newPipe(t)
-	argv := []string{"-Xmx1g", "-Dlog4j2.configurationFile=file:" + filepath.Join(dir, "log4j2.properties")}
-	for _, module := range javaModules {
-		argv = append(argv, "--add-opens=java.base/"+module+"=ALL-UNNAMED")
-	}
-	argv = append(argv, "-cp", filepath.Join(string(home), "jars", "*"), "org.apache.spark.deploy.SparkSubmit", "--properties-file", properties, "pyspark-shell")
-	java := exec.Command("java", argv...)
-	if home := os.Getenv("JAVA_HOME"); home != "" {
-		java.Path = filepath.Join(home, "bin", "java")
-	}
-	java.Dir = dir
-	java.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SPARK_HOME=" + string(home), "_PYSPARK_DRIVER_CONN_INFO_PATH=" + gateway}
+	java := exec.Command(jvm.Argv[0], jvm.Argv[1:]...)
+	java.Dir, java.Env = jvm.Dir, jvm.Env
 	java.Stdout, java.Stderr = stdout.in, stderr.in
 	stdin, err := java.StdinPipe()
 	if err != nil {
@@ -54,7 +35,7 @@ func sparkDriver(t testing.TB) *driver {
 		stdin.Close() // which ends the JVM
 		_ = java.Wait()
 	})
-	d := startDriver(t, stdout, stderr, "HEARTH_GATEWAY="+gateway, "PYTHONPATH=")
+	d := startDriver(t, stdout, stderr, "HEARTH_GATEWAY="+filepath.Join(dir, shim.GatewayFile), "PYTHONPATH=")
 	d.stdout.take()
 	d.stderr.take()
 	d.java = java.Process
@@ -103,7 +84,7 @@ thread.join()
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
-			if r.Status != StatusOK || r.stdout != test.stdout || r.value() != test.value || r.Progress != test.progress {
+			if r.Status != kernel.StatusOK || r.stdout != test.stdout || r.value() != test.value || r.Progress != test.progress {
 				t.Errorf("%s (%s)\nstdout %q, want %q\nvalue %s, want %s\nprogress %s, want %s\nstderr %s",
 					r.Status, r.Reason, r.stdout, test.stdout, r.value(), test.value, r.Progress, test.progress, r.stderr)
 			}
@@ -117,28 +98,39 @@ thread.join()
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
-			if r.Status != StatusError || !strings.HasPrefix(r.Reason, test.reason) ||
+			if r.Status != kernel.StatusError || !strings.HasPrefix(r.Reason, test.reason) ||
 				!strings.HasPrefix(r.stderr, `File "<stdin>", line `) || !strings.Contains(r.stderr, test.stderr) || strings.Contains(r.stderr, "kernel.py") {
 				t.Errorf("%s, %s\n%s", r.Status, r.Reason, r.stderr)
 			}
 		})
 	}
 
-	d.run("import time\nfrom concurrent.futures import ThreadPoolExecutor\nendless = lambda: spark.range(0, 10**13, 1, 8).selectExpr('sum(id * id % 7)').collect()")
+	d.run(`
+import threading, time
+from concurrent.futures import ThreadPoolExecutor
+def endless():
+    return spark.range(0, 10**13, 1, 8).selectExpr("sum(id * id % 7)").collect()
+def tell_when_a_job_runs():
+    def wait():
+        while not sc.statusTracker().getActiveJobsIds(): time.sleep(0.01)
+        print("on")
+    threading.Thread(target=wait).start()
+`)
 	for _, test := range []struct{ name, code string }{
-		{"a job", "print('on')\nendless()"},
-		{"a job with Python functions", "@udf('long')\ndef slow(x):\n    time.sleep(0.1)\n    return x\nprint('on')\nspark.range(100000).select(slow('id')).collect()"},
-		{"a loop of jobs that swallows every exception", "print('on')\nwhile True:\n    try: endless()\n    except BaseException: pass"},
-		{"a job in a group of its own", "sc.setJobGroup('mine', 'of the code')\nprint('on')\nendless()"},
-		{"jobs in threads", "pool = ThreadPoolExecutor(2)\nfutures = [pool.submit(endless) for _ in range(2)]\nprint('on')\n[future.result() for future in futures]"},
+		{"a job", "tell_when_a_job_runs()\nendless()"},
+		{"a job with Python functions", "@udf('long')\ndef slow(x):\n    time.sleep(0.1)\n    return x\ntell_when_a_job_runs()\nspark.range(100000).select(slow('id')).collect()"},
+		{"a loop of jobs that swallows every exception", "tell_when_a_job_runs()\nwhile True:\n    try: endless()\n    except BaseException: pass"},
+		{"a job in a group of its own", "sc.setJobGroup('mine', 'of the code')\ntell_when_a_job_runs()\nendless()"},
+		{"jobs in threads", "pool = ThreadPoolExecutor(2)\nfutures = [pool.submit(endless) for _ in range(2)]\ntell_when_a_job_runs()\n[future.result() for future in futures]"},
+		{"jobs in threads that are about to begin", "pool = ThreadPoolExecutor(2)\nprint('on')\n[pool.submit(endless) for _ in range(2)]\nwhile True: pass"},
 		{"a storm of calls", "print('on')\nwhile True: sc._jvm.java.lang.System.nanoTime()"},
-		{"rows on their way to pandas", "print('on')\nspark.range(0, 100_000_000, 1, 1000).toPandas()"},
+		{"rows on their way to pandas", "tell_when_a_job_runs()\nspark.range(0, 100_000_000, 1, 1000).toPandas()"},
 		{"a wait for a stream", "query = spark.readStream.format('rate').load().writeStream.format('memory').queryName('rate').start()\nprint('on')\nquery.awaitTermination()"},
 		{"a sleep in the JVM", "print('on')\nsc._jvm.java.lang.Thread.sleep(600000)"},
 		{"a loop in the JVM", "print('on')\nsc._jvm.java.math.BigInteger.valueOf(3).pow(400000000).toString()"},
 	} {
 		t.Run("cancel "+test.name, func(t *testing.T) {
-			if r := d.cancel(test.code); r.Status != StatusCanceled || r.ExitStatus != 130 {
+			if r := d.cancel(test.code); r.Status != kernel.StatusCanceled || r.ExitStatus != 130 {
 				t.Errorf("%s, exit %d, %q\n%s", r.Status, r.ExitStatus, r.Reason, r.stderr)
 			}
 			next := d.run("spark.range(10).count(), sc.getLocalProperty('spark.jobGroup.id'), sc.getLocalProperty('spark.job.description')")
@@ -147,7 +139,7 @@ thread.join()
 			}
 			d.run("query.stop() if 'query' in globals() else None;")
 			idle := d.run("while sc.statusTracker().getActiveJobsIds(): time.sleep(0.01)")
-			if idle.Status != StatusOK {
+			if idle.Status != kernel.StatusOK {
 				t.Errorf("%s", idle.stderr)
 			}
 		})
@@ -158,7 +150,7 @@ thread.join()
 		if r.value() != "7" {
 			t.Fatalf("%s\n%s", r.value(), r.stderr)
 		}
-		if r := d.cancel("print('on')\nendless()"); r.Status != StatusCanceled {
+		if r := d.cancel("print('on')\nendless()"); r.Status != kernel.StatusCanceled {
 			t.Errorf("%s %s", r.Status, r.stderr)
 		}
 	})
@@ -171,7 +163,7 @@ thread.join()
 			t.Fatal(err)
 		}
 		r := d.run("spark.range(1).count()")
-		if r.Status != StatusError || r.Progress == "" || strings.Contains(r.stderr, "Exception while sending command") {
+		if r.Status != kernel.StatusError || r.Progress == "" || strings.Contains(r.stderr, "Exception while sending command") {
 			t.Errorf("%s %q\n%s", r.Status, r.Reason, r.stderr)
 		}
 		if r := d.run("1 + 1"); r.value() != "2" {
@@ -180,7 +172,7 @@ thread.join()
 	})
 
 	t.Run("end ends it", func(t *testing.T) {
-		d.send(End())
+		d.send(kernel.End())
 		if err := d.cmd.Wait(); err != nil {
 			t.Error(err)
 		}

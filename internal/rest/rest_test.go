@@ -171,8 +171,13 @@ func TestSession(t *testing.T) {
 		})
 	}
 	for _, c := range []struct{ method, path string }{
-		{"GET", "/v1"}, {"GET", "/v1/"}, {"GET", "/v1/sessions"}, {"GET", "/v1/calculations/x"},
-		{"POST", "/v1/sessions/" + sessionID}, {"DELETE", "/v1/sessions/" + sessionID}, {"GET", "/v1/calculations/" + calculationID + "/result"},
+		{"GET", "/v1"},
+		{"GET", "/v1/"},
+		{"GET", "/v1/sessions"},
+		{"GET", "/v1/calculations/x"},
+		{"POST", "/v1/sessions/" + sessionID},
+		{"DELETE", "/v1/sessions/" + sessionID},
+		{"GET", "/v1/calculations/" + calculationID + "/result"},
 	} {
 		t.Run("nothing at "+c.method+" "+c.path, func(t *testing.T) {
 			wantError(t, do(t, c.method, url+c.path), http.StatusNotFound, "ResourceNotFoundException")

@@ -150,8 +150,10 @@ func refused(t *testing.T, err error, kind hearth.Kind, text string) {
 func TestStart(t *testing.T) {
 	t.Run("answers CREATED, and the session is IDLE when its driver is ready", func(t *testing.T) {
 		w := newWorld(t)
-		s, d := w.start(hearth.SessionRequest{Description: "d", IdleTimeout: 5 * time.Minute,
-			EngineConfiguration: hearth.EngineConfiguration{SparkProperties: map[string]string{"spark.a": "1", "b": "2"}}})
+		s, d := w.start(hearth.SessionRequest{
+			Description: "d", IdleTimeout: 5 * time.Minute,
+			EngineConfiguration: hearth.EngineConfiguration{SparkProperties: map[string]string{"spark.a": "1", "b": "2"}},
+		})
 		if s.State != hearth.SessionCreated {
 			t.Errorf("state %s", s.State)
 		}
@@ -181,11 +183,15 @@ func TestStart(t *testing.T) {
 			}
 			refused(t, err, kind, text)
 		}
-		_, err := w.service.Start(t.Context(), "KEY", hearth.SessionRequest{WorkGroup: "primary",
-			EngineConfiguration: hearth.EngineConfiguration{AdditionalConfigs: map[string]string{"NotebookId": "n"}}})
+		_, err := w.service.Start(t.Context(), "KEY", hearth.SessionRequest{
+			WorkGroup:           "primary",
+			EngineConfiguration: hearth.EngineConfiguration{AdditionalConfigs: map[string]string{"NotebookId": "n"}},
+		})
 		refused(t, err, hearth.KindInvalid, "NotebookVersion is required when NotebookId is provided.")
-		_, err = w.service.Start(t.Context(), "KEY", hearth.SessionRequest{WorkGroup: "primary",
-			EngineConfiguration: hearth.EngineConfiguration{AdditionalConfigs: map[string]string{hearth.AdditionalWorkingDirectory: "here"}}})
+		_, err = w.service.Start(t.Context(), "KEY", hearth.SessionRequest{
+			WorkGroup:           "primary",
+			EngineConfiguration: hearth.EngineConfiguration{AdditionalConfigs: map[string]string{hearth.AdditionalWorkingDirectory: "here"}},
+		})
 		refused(t, err, hearth.KindInvalid, "absolute")
 		if live, err := w.store.LiveSessions(t.Context()); err != nil || len(live) != 0 {
 			t.Errorf("%d sessions were recorded (%v)", len(live), err)

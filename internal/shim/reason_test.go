@@ -15,43 +15,53 @@ func TestDeath_Cause(t *testing.T) {
 		want     string
 	}{
 		"killed": {
-			death{process: JVMProcess, signal: syscall.SIGKILL, log: "java.lang.Error: of earlier"}, false,
+			death{process: JVMProcess, signal: syscall.SIGKILL, log: "java.lang.Error: of earlier"},
+			false,
 			"The driver's Java process was killed by signal 9 (SIGKILL)",
 		},
 		"out of memory": {
-			death{process: KernelProcess, signal: syscall.SIGKILL, oom: true}, false,
+			death{process: KernelProcess, signal: syscall.SIGKILL, oom: true},
+			false,
 			"The driver's Python process was killed by signal 9 (SIGKILL) by the system's out-of-memory killer: the machine, or the container that the driver runs in, has too little memory",
 		},
 		"crashed": {
-			death{process: KernelProcess, signal: syscall.SIGSEGV, oom: true, log: "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f (most recent call first):\n  File \"x.py\", line 1 in f"}, false,
+			death{process: KernelProcess, signal: syscall.SIGSEGV, oom: true, log: "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f (most recent call first):\n  File \"x.py\", line 1 in f"},
+			false,
 			"The driver's Python process was killed by signal 11 (SIGSEGV): Fatal Python error: Segmentation fault",
 		},
 		"a property that cannot be": {
-			death{process: JVMProcess, code: 1, log: warnings + "Exception in thread \"main\" org.apache.spark.SparkException: Driver memory must be a positive number\n\tat org.apache.spark.deploy.SparkSubmitArguments.error(SparkSubmitArguments.scala:650)"}, true,
+			death{process: JVMProcess, code: 1, log: warnings + "Exception in thread \"main\" org.apache.spark.SparkException: Driver memory must be a positive number\n\tat org.apache.spark.deploy.SparkSubmitArguments.error(SparkSubmitArguments.scala:650)"},
+			true,
 			"The driver's Java process ended by itself with status 1 before Spark was ready: org.apache.spark.SparkException: Driver memory must be a positive number",
 		},
 		"an option that Java does not have": {
-			death{process: JVMProcess, code: 1, log: "Unrecognized VM option 'Nonsense'\nError: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred. Program will exit."}, true,
+			death{process: JVMProcess, code: 1, log: "Unrecognized VM option 'Nonsense'\nError: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred. Program will exit."},
+			true,
 			"The driver's Java process ended by itself with status 1 before Spark was ready: Unrecognized VM option 'Nonsense'",
 		},
 		"a heap that is too small": {
-			death{process: JVMProcess, code: 1, log: "Error occurred during initialization of VM\nToo small maximum heap"}, true,
+			death{process: JVMProcess, code: 1, log: "Error occurred during initialization of VM\nToo small maximum heap"},
+			true,
 			"The driver's Java process ended by itself with status 1 before Spark was ready: Too small maximum heap",
 		},
 		"jars that are not there": {
-			death{process: JVMProcess, code: 1, log: "Error: Could not find or load main class org.apache.spark.deploy.SparkSubmit\nCaused by: java.lang.ClassNotFoundException: org.apache.spark.deploy.SparkSubmit"}, true,
+			death{process: JVMProcess, code: 1, log: "Error: Could not find or load main class org.apache.spark.deploy.SparkSubmit\nCaused by: java.lang.ClassNotFoundException: org.apache.spark.deploy.SparkSubmit"},
+			true,
 			"The driver's Java process ended by itself with status 1 before Spark was ready: Error: Could not find or load main class org.apache.spark.deploy.SparkSubmit, caused by java.lang.ClassNotFoundException: org.apache.spark.deploy.SparkSubmit",
 		},
 		"nothing that looks like an error": {
-			death{process: JVMProcess, code: 2, log: "one\ntwo\nthree\nfour FAILED"}, true,
+			death{process: JVMProcess, code: 2, log: "one\ntwo\nthree\nfour FAILED"},
+			true,
 			"The driver's Java process ended by itself with status 2 before Spark was ready: two | three | four failed",
 		},
 		"the heap is full": {
-			death{process: JVMProcess, code: 3, log: strings.Repeat("java.lang.Error: of earlier\n", 3) + strings.Repeat("noise\n", 39) + "Terminating due to java.lang.OutOfMemoryError: Java heap space\n"}, false,
+			death{process: JVMProcess, code: 3, log: strings.Repeat("java.lang.Error: of earlier\n", 3) + strings.Repeat("noise\n", 39) + "Terminating due to java.lang.OutOfMemoryError: Java heap space\n"},
+			false,
 			"The driver's Java process ended by itself with status 3: Terminating due to java.lang.OutOfMemoryError: Java heap space",
 		},
 		"an old error does not explain": {
-			death{process: JVMProcess, code: 3, log: "java.lang.Error: of earlier\n" + strings.Repeat("noise\n", 40)}, false,
+			death{process: JVMProcess, code: 3, log: "java.lang.Error: of earlier\n" + strings.Repeat("noise\n", 40)},
+			false,
 			"The driver's Java process ended by itself with status 3",
 		},
 	} {

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"hearth"
@@ -79,35 +77,45 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 	}
 	kernel.Argv[1] = filepath.Join(bundle, firstStartFile)
 	jvm.Argv = append([]string{jvm.Argv[0]}, append(options, jvm.Argv[1:]...)...)
+	said, javaSaid, err := runBoth(ctx, kernel, *jvm)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("Spark did not start and end in time: %w", ctx.Err())
+	case err != nil:
+		log, _ := os.ReadFile(filepath.Join(bundle, shim.LogFile)) // absent when the JVM did not get that far
+		return fmt.Errorf("Spark does not work with Python %s and Java %s (%w): %s", i.engine.Python.Version, i.engine.Java.Version, err, lastLines(string(log)+javaSaid+said, 6))
+	}
+	return nil
+}
 
+// runBoth runs a kernel until it ends, and its JVM as long.
+func runBoth(ctx context.Context, kernel, jvm shim.Process) (kernelSaid, javaSaid string, err error) {
 	var said bytes.Buffer
-	java := command(ctx, *jvm)
+	java := command(ctx, jvm)
 	java.Stdout, java.Stderr = &said, &said
 	stdin, err := java.StdinPipe()
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	if err := java.Start(); err != nil {
-		return fmt.Errorf("%s cannot be started: %w", i.engine.Java.Program, err)
+		return "", "", err
 	}
-	javaEnded := make(chan error, 1)
-	pythonCtx, endPython := context.WithCancel(ctx)
+	kernelCtx, endKernel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
 	go func() {
-		javaEnded <- java.Wait()
-		endPython() // which may wait for a JVM that is no more
+		ended <- java.Wait()
+		endKernel() // it may wait for a JVM that is no more
 	}()
-	out, pythonErr := command(pythonCtx, kernel).CombinedOutput()
+	out, kernelErr := command(kernelCtx, kernel).CombinedOutput()
 	stdin.Close() // ends the JVM
-	javaErr := <-javaEnded
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("Spark did not end in time: %w", err)
+	javaErr := <-ended
+	switch {
+	case javaErr != nil:
+		err = fmt.Errorf("Java: %w", javaErr)
+	case kernelErr != nil:
+		err = fmt.Errorf("Python: %w", kernelErr)
 	}
-	if err := errors.Join(pythonErr, javaErr); err != nil {
-		log, _ := os.ReadFile(filepath.Join(bundle, shim.LogFile)) // absent when the JVM did not get that far
-		return fmt.Errorf("Spark does not work with Python %s and Java %s (%s): %s", i.engine.Python.Version, i.engine.Java.Version,
-			strings.ReplaceAll(err.Error(), "\n", ", "), lastLines(string(log)+said.String()+string(out), 6))
-	}
-	return nil
+	return string(out), said.String(), err
 }
 
 func command(ctx context.Context, p shim.Process) *exec.Cmd {

@@ -126,7 +126,7 @@ func TestEngines_Install(t *testing.T) {
 				t.Errorf("after step %d: %+v", step, r)
 			}
 			step = r.Step
-			sawBytes = sawBytes || r.Doing == "pyspark-3.5.7.tar.gz" && r.Done == 1000 && r.Total == 317000000
+			sawBytes = sawBytes || r.Doing == "pyspark 3.5.7" && r.Done == 1000 && r.Total == 317000000
 		}
 		if step != 6 || !sawBytes || !reports[len(reports)-1].End {
 			t.Errorf("reported %+v", reports)

@@ -115,8 +115,7 @@ func (p pip) follow(output io.Reader) string {
 		fmt.Fprintln(&rest, line)
 		switch {
 		case fileLine.MatchString(line):
-			file = filepath.Base(fileLine.FindStringSubmatch(line)[1])
-			file = strings.TrimSuffix(file, ".metadata")
+			file = packageOf(filepath.Base(fileLine.FindStringSubmatch(line)[1]))
 		case buildLine.MatchString(line):
 			p.tell("building "+buildLine.FindStringSubmatch(line)[1], 0, 0)
 		case strings.HasPrefix(line, "Installing collected packages"):
@@ -127,6 +126,16 @@ func (p pip) follow(output io.Reader) string {
 	}
 	_, _ = io.Copy(io.Discard, output) // after a line that is too long
 	return rest.String()
+}
+
+// packageOf gives "numpy 1.26.4" of the file's name.
+func packageOf(file string) string {
+	file, _, wheel := strings.Cut(file, ".whl")
+	parts := strings.SplitN(strings.TrimSuffix(file, ".tar.gz"), "-", 3)
+	if len(parts) < 2 || len(parts) == 3 && !wheel {
+		return file
+	}
+	return parts[0] + " " + parts[1]
 }
 
 const keepsWhatItHas = "Then install again: files that have come completely are not loaded again."

@@ -156,7 +156,7 @@ func TestPip(t *testing.T) {
 			if total == 0 {
 				return
 			}
-			if doing != tinyWheel || done < last || total != int64(len(x.wheel)) {
+			if doing != "tiny 1.0" || done < last || total != int64(len(x.wheel)) {
 				t.Errorf("%s: %d of %d after %d", doing, done, total, last)
 			}
 			last = done

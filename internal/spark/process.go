@@ -201,10 +201,11 @@ func archiveOptions(file string) []string {
 	return []string{"-XX:+UnlockDiagnosticVMOptions", "-XX:ArchiveRelocationMode=0", "-Xshare:auto", "-XX:SharedArchiveFile=" + file}
 }
 
-// memoryOptions size the heap and choose its collector. G1 starts slower than
-// the parallel collector and wins nothing on heaps of a few gigabytes.
+// memoryOptions size the heap and choose its collector. The parallel one takes
+// less time than G1 at the start and not more in long queries. A heap that
+// begins small leaves a driver that has little to do with little.
 func memoryOptions(heap string) []string {
-	return []string{"-Xmx" + javaSize(heap), "-XX:+UseParallelGC", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20"}
+	return []string{"-Xms64m", "-Xmx" + javaSize(heap), "-XX:+UseParallelGC"}
 }
 
 // javaSize turns a size as Spark writes it, 512 (megabytes), 512mb, 2g, into

@@ -20,7 +20,7 @@ type Progress func(Report)
 type Report struct {
 	Step, Steps int    // the step that is done now, from 1, and how many there are; both 0 before the first
 	Name        string // of the step
-	Doing       string // what the step is doing, "" at its beginning: the file that is loaded, mostly
+	Doing       string // what the step is doing, "" at its beginning: mostly the package that is loaded
 	Done, Total int64  // bytes of that file; 0 when no file is loaded
 	End         bool   // the installation is over, well or not
 }
@@ -40,53 +40,42 @@ func TerminalProgress(w io.Writer) Progress {
 	return (&progressLines{w: w, now: time.Now}).show
 }
 
-// terminalBar is one line that is drawn again and again.
+// terminalBar is one line that is written again and again. What has no bytes to
+// count is only named there.
 type terminalBar struct {
 	w    io.Writer
-	bar  *progressbar.ProgressBar
+	bar  *progressbar.ProgressBar // of the file that is loaded
 	last Report
 }
 
+const clearLine = "\r\x1b[K"
+
 func (t *terminalBar) show(r Report) {
-	if r.End {
-		t.clear()
-		return
-	}
-	if t.bar == nil || r.Step != t.last.Step || r.Doing != t.last.Doing || r.Total != t.last.Total {
-		t.clear()
-		t.bar = t.draw(r)
-		t.bar.RenderBlank() //nolint:errcheck // a bar that cannot be drawn is no reason to stop
-	}
+	last := t.last
 	t.last = r
-	t.bar.Set64(r.Done) //nolint:errcheck // as above
-}
-
-func (t *terminalBar) clear() {
-	if t.bar != nil {
-		t.bar.Exit()  //nolint:errcheck // as in show
-		t.bar.Clear() //nolint:errcheck // as in show
+	switch {
+	case r.End:
 		t.bar = nil
+		fmt.Fprint(t.w, clearLine)
+		return
+	case r.Total == 0:
+		t.bar = nil
+		fmt.Fprint(t.w, clearLine, r.title(), " …")
+		return
+	case t.bar == nil || r.title() != last.title() || r.Total != last.Total:
+		fmt.Fprint(t.w, clearLine)
+		t.bar = progressbar.NewOptions64(r.Total,
+			progressbar.OptionSetWriter(t.w),
+			progressbar.OptionSetDescription(r.title()),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetWidth(12),
+			progressbar.OptionUseANSICodes(true),
+		)
 	}
-}
-
-func (t *terminalBar) draw(r Report) *progressbar.ProgressBar {
-	total := r.Total
-	if total == 0 {
-		total = -1 // a spinner with the time that has passed
-	}
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(t.w),
-		progressbar.OptionSetDescription(r.title()),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionThrottle(100 * time.Millisecond),
-		progressbar.OptionSetWidth(20),
-		progressbar.OptionSpinnerType(14),
-		progressbar.OptionUseANSICodes(true),
-	}
-	if r.Total > 0 {
-		options = append(options, progressbar.OptionShowBytes(true), progressbar.OptionShowCount())
-	}
-	return progressbar.NewOptions64(total, options...)
+	_ = t.bar.Set64(r.Done) // a bar that cannot be drawn is no reason to stop
 }
 
 // title names the step and what it does.

@@ -47,7 +47,7 @@ func TestTerminalBar(t *testing.T) {
 			t.Errorf("lacks %q: %q", want, out.String())
 		}
 	}
-	if bar.bar != nil {
-		t.Error("the bar is still there")
+	if !strings.HasSuffix(out.String(), clearLine) {
+		t.Errorf("the line is not cleared at the end: %q", out.String())
 	}
 }

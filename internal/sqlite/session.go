@@ -36,11 +36,15 @@ var liveStates = jsonColumn{slices.DeleteFunc(slices.Sorted(maps.Keys(hearth.Ses
 // scanSession reads sessionColumns, and what a query gives after them.
 func scanSession(r row, more ...any) (s hearth.Session, err error) {
 	err = r.Scan(append([]any{
-		&s.ID, &s.WorkGroup, &s.Description, &s.Owner, &s.Engine.Selected, &s.Engine.Effective, jsonColumn{&s.EngineConfiguration},
+		&s.ID, &s.WorkGroup, &s.Description, &s.Owner, &s.Engine.Selected, &s.Engine.Effective,
+		jsonColumn{&s.EngineConfiguration},
 		&s.NotebookVersion, &s.Configuration.ExecutionRole, &s.Configuration.WorkingDirectory,
-		(*durationColumn)(&s.Configuration.IdleTimeout), jsonColumn{&s.Configuration.Encryption},
+		(*durationColumn)(&s.Configuration.IdleTimeout),
+		jsonColumn{&s.Configuration.Encryption},
 		&s.State, &s.StateChangeReason, (*timeColumn)(&s.StartedAt), (*timeColumn)(&s.ModifiedAt), (*timeColumn)(&s.EndedAt), (*timeColumn)(&s.IdleSince),
-		&s.DPUMillis, jsonColumn{&s.Phases}, &s.JournalOffset, &s.EndRequested,
+		&s.DPUMillis,
+		jsonColumn{&s.Phases},
+		&s.JournalOffset, &s.EndRequested,
 	}, more...)...)
 	return s, err
 }
@@ -87,11 +91,15 @@ func replay(err error, digest string, token *hearth.Token) error {
 // addSession gives the session back as it is on record.
 func (s *Store) addSession(ctx context.Context, tx *sql.Tx, n hearth.Session, token *hearth.Token) (hearth.Session, error) {
 	session, err := scanSession(tx.StmtContext(ctx, s.insertSession).QueryRowContext(ctx, append([]any{
-		n.ID, n.WorkGroup, n.Description, n.Owner, n.Engine.Selected, n.Engine.Effective, jsonColumn{n.EngineConfiguration},
+		n.ID, n.WorkGroup, n.Description, n.Owner, n.Engine.Selected, n.Engine.Effective,
+		jsonColumn{n.EngineConfiguration},
 		n.NotebookVersion, n.Configuration.ExecutionRole, n.Configuration.WorkingDirectory,
-		n.Configuration.IdleTimeout.Microseconds(), jsonColumn{n.Configuration.Encryption},
+		n.Configuration.IdleTimeout.Microseconds(),
+		jsonColumn{n.Configuration.Encryption},
 		n.State, hearth.ClipReason(n.StateChangeReason), micros(n.StartedAt), micros(n.ModifiedAt), micros(n.EndedAt), micros(n.IdleSince),
-		n.DPUMillis, jsonColumn{n.Phases}, n.JournalOffset, n.EndRequested,
+		n.DPUMillis,
+		jsonColumn{n.Phases},
+		n.JournalOffset, n.EndRequested,
 	}, tokenColumns(token)...)...))
 	if err != nil {
 		return hearth.Session{}, err

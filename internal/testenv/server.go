@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hearth/internal/config"
 )
 
 // patience bounds every wait for something that takes moments: on a machine
@@ -134,7 +136,7 @@ func (s *Server) end(signal syscall.Signal) {
 // Command is a call of the binary that means this server.
 func (s *Server) Command(args ...string) *exec.Cmd {
 	command := exec.Command(s.binary, args...)
-	command.Env = Environment(s.t, s.Home)
+	command.Env = Environment(s.Home)
 	return command
 }
 
@@ -143,7 +145,7 @@ func (s *Server) Command(args ...string) *exec.Cmd {
 func (s *Server) ClientEnv() []string {
 	s.t.Helper()
 	shell := exec.Command("sh", "-c", `exports=$("$0" env) && eval "$exports" && env`, s.binary)
-	shell.Env = Environment(s.t, s.Home)
+	shell.Env = Environment(s.Home)
 	var complaint bytes.Buffer
 	shell.Stderr = &complaint
 	out, err := shell.Output()
@@ -155,12 +157,7 @@ func (s *Server) ClientEnv() []string {
 
 // Environment is this process's, without settings of AWS clients, for a call of
 // the binary with a home of its own and the engines that all tests share.
-func Environment(t testing.TB, home string) []string {
-	t.Helper()
-	engines, err := enginesDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+func Environment(home string) []string {
 	var env []string
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "HEARTH_") {
@@ -169,7 +166,7 @@ func Environment(t testing.TB, home string) []string {
 	}
 	return append(env,
 		"HEARTH_HOME="+home,
-		"HEARTH_ENGINES="+engines,
+		"HEARTH_ENGINES="+config.Default().Engines,
 		// Whatever the user has set up for AWS stays out of it.
 		"AWS_CONFIG_FILE="+filepath.Join(home, "no-aws-config"),
 		"AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(home, "no-aws-credentials"),
