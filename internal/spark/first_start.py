@@ -8,7 +8,6 @@ import os
 import struct
 import time
 
-
 from pyspark.sql import SparkSession, functions
 
 gateway = os.environ["HEARTH_GATEWAY"]
@@ -45,6 +44,5 @@ assert spark.read.json("numbers.json").count() == 1000
 spark.sql("create table kept using parquet as select * from numbers")
 spark.sql("describe table kept").collect()
 spark.sql("show tables").collect()
-
 
 spark.stop()
