@@ -127,7 +127,7 @@ var reservedProperties = map[string]string{
 	"spark.hearth.":                   "the prefix is reserved",
 	"spark.master":                    "the workgroup decides where Spark runs",
 	"spark.submit.":                   "the server starts the driver itself",
-	"spark.app.id": "Spark makes it when the driver starts",
+	"spark.app.id":                    "Spark makes it when the driver starts",
 	"spark.driver.extraJavaOptions":   "the server sets the driver's Java options",
 	"spark.driver.defaultJavaOptions": "the server sets the driver's Java options",
 }

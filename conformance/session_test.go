@@ -176,8 +176,7 @@ func sessionLife(t *testing.T, c *client) {
 		started := must(c.athena.StartCalculationExecution(c.ctx, calculation))(t)
 		gate.reached()
 		look(types.SessionStateBusy)
-		running := must(c.athena.GetCalculationExecution(c.ctx, &athena.GetCalculationExecutionInput{CalculationExecutionId: started.CalculationExecutionId}))(t)
-		same(t, "State", running.Status.State, types.CalculationExecutionStateRunning)
+		running := c.awaitCalculation(*started.CalculationExecutionId, types.CalculationExecutionStateRunning)
 		if running.Status.CompletionDateTime != nil || running.Status.StateChangeReason != nil {
 			t.Errorf("a running calculation has completed at %v, because of %v", running.Status.CompletionDateTime, running.Status.StateChangeReason)
 		}

@@ -41,7 +41,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 import IPython
 from IPython.core import page
@@ -49,6 +49,7 @@ from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.profiledir import ProfileDir
 from traitlets.config import Config
 
 CONTROL = 3  # the descriptor of the control channel
@@ -59,7 +60,7 @@ MAX_REASON = 2000
 # Cancelling: what is tried, and how long after the request or, for a call into
 # the JVM, how long after the call began if that was later. Seconds.
 TICK = 0.05
-TRACE_AFTER = 0.4
+TRACE_AFTER = 0.25
 CHILDREN_AFTER = 0.5
 CHILDREN_KILL_AFTER = 2.5
 JAVA_INTERRUPT_AFTER = 1.5
@@ -70,7 +71,7 @@ CONNECTION_SHUT_AFTER = 4.0
 # that sends it to itself.
 CANCEL = signal.SIGUSR2
 
-OWN = (lambda: None).__code__.co_filename
+OWN = (lambda: None).__code__.co_filename  # this file, as frames name it
 IPYTHON = os.path.dirname(IPython.__file__) + os.sep
 LIBRARIES = tuple(
     {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {IPYTHON, OWN, "<frozen "}
@@ -154,10 +155,17 @@ class Descriptor(io.FileIO):
     """Descriptor 1 or 2 without a buffer, so that Python's output, that of
     subprocesses and that of the JVM keep their order."""
 
+    interrupts: Interrupts
+
     def write(self, data: Any) -> int:
         written = super().write(data)
-        if written == len(data):
-            return written
+        if written != len(data):
+            written = self._write_rest(data, written)
+        if self.interrupts.noted:
+            self.interrupts.land()
+        return written
+
+    def _write_rest(self, data: Any, written: int | None) -> int:
         # A signal cut the write short, or a subprocess made the pipe
         # non-blocking, which is a property that all its holders share.
         rest = memoryview(data).cast("B")
@@ -173,7 +181,8 @@ class Streams:
     """The three standard streams. Code may close or redirect them; each
     calculation begins with them as they were."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupts: Interrupts) -> None:
+        Descriptor.interrupts = interrupts
         null = os.open(os.devnull, os.O_RDONLY)
         self._saved = {0: null, 1: os.dup(1), 2: os.dup(2)}
         self._text: dict[int, Any] = {}
@@ -222,10 +231,10 @@ class Interrupts:
     """Decides where on the main thread an interrupt may land.
 
     It lands in the code of the calculation and in what that calls. It never
-    lands in a frame of this file, so a frame on the control channel and the
-    bookkeeping here are whole. It never lands inside a call of py4j, where it
-    would break the order of requests and answers: there it is noted and raised
-    when the call returns.
+    lands in a function of this file, so that a frame on the control channel, a
+    piece of output and the bookkeeping here stay whole, and never inside a call
+    of py4j, where it would break the order of requests and answers. There it is
+    noted, and raised when the call of py4j or the write returns.
     """
 
     def __init__(self) -> None:
@@ -235,11 +244,11 @@ class Interrupts:
         self.task: asyncio.Task[Any] | None = None  # a block with an await at its top level
         self._armed = False
         self._calls = 0
-        self._noted = False
+        self.noted = False
 
     def begin(self, calculation: Calculation) -> None:
         self.calculation = calculation
-        self._noted = False
+        self.noted = False
         # Code of an earlier calculation, and each new SparkContext, may have
         # put handlers of their own there.
         signal.signal(CANCEL, self._handle)
@@ -263,20 +272,31 @@ class Interrupts:
         # One that was meant for the calculation before this one.
         if number == CANCEL and not calculation.canceled:
             return
-        if self._calls:
-            self._noted = True
+        if frame is None:
             return
-        if frame is None or frame.f_code.co_filename == OWN:
+        if self._calls or frame.f_code.co_filename == OWN:
+            self.noted = True
             return
         if self.task and not any(is_users(f.f_code.co_filename) for f in callers(frame)):
             if calculation.traced:
                 self.trace(awaiting(self.task.get_coro()))
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
             return
-        if calculation.traced:
+        self._interrupt(frame)
+
+    def land(self) -> None:
+        """Raises what was noted, if the caller's caller is code to raise it in."""
+        if self.noted and not self._calls and threading.get_ident() == self.main:
+            self.noted = False
+            if self._armed:
+                self._interrupt(sys._getframe(2))
+
+    def _interrupt(self, frame: FrameType) -> NoReturn:
+        """Raises in the code that frame is of or was called by."""
+        if self.calculation and self.calculation.traced:
             self.trace(callers(frame))
-            raise Interrupt(self, calculation)
-        raise KeyboardInterrupt
+            raise Interrupt(self, self.calculation) from None
+        raise KeyboardInterrupt from None
 
     def trace(self, frames: Iterator[FrameType]) -> None:
         """Raises at the next line of the code that one of the frames is of."""
@@ -310,9 +330,7 @@ class Interrupts:
                 self._calls -= 1
                 if not self._calls:
                     self.call_began = None
-                    if self._noted:
-                        self._noted = False
-                        raise KeyboardInterrupt from None
+                    self.land()
 
         return send_command
 
@@ -468,8 +486,8 @@ class FigureHook(DisplayPublisher):
 
 
 class Shell(InteractiveShell):
-    """IPython without a terminal, without files of its own, and with code
-    objects run under the rules of Interrupts."""
+    """IPython without a terminal, without files in the user's home, and with
+    code objects run under the rules of Interrupts."""
 
     def __init__(self, channel: Channel, interrupts: Interrupts) -> None:
         self._channel = channel
@@ -498,7 +516,7 @@ class Shell(InteractiveShell):
         pass
 
     def init_profile_dir(self, profile_dir: Any) -> None:
-        pass
+        self.profile_dir = ProfileDir(location=os.path.join(os.path.dirname(OWN), "ipython"))
 
     def init_virtualenv(self) -> None:
         pass
@@ -737,7 +755,7 @@ class Spark:
                 jsc.listenerBus().waitUntilEmpty(200)
             jobs = [job for group in self._groups for job in tracker.getJobIdsForGroup(group)]
             if len(jobs) > 100:  # each costs round trips
-                return f"{'100% ' if ok else ''}({len(jobs)} jobs)"
+                return f"100% ({len(jobs)} jobs)" if ok else f"{len(jobs)} jobs"
             for id in jobs:
                 job = jsc.statusStore().job(id)
                 total += job.numTasks() - job.numSkippedTasks()
@@ -785,8 +803,8 @@ class Kernel:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._pid = os.getpid()
-        self._streams = Streams()
         self._interrupts = Interrupts()
+        self._streams = Streams(self._interrupts)
         self._spark = Spark(self._interrupts)
         self._work: queue.SimpleQueue[Calculation | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the two below

@@ -57,7 +57,7 @@ thread.start()
 thread.join()
 `, "from the thread\n", ""},
 		{"a process pool", "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(abs, [-1, 2]))", "[1, 2]\n", ""},
-		{"a child left running the kernel", "if os.fork() == 0: print('child')\nelse: os.wait(); print('parent')", "child\nparent\n", ""},
+		{"a child left running the kernel", "warnings.simplefilter('ignore', DeprecationWarning)\nif os.fork() == 0: print('child')\nelse: os.wait(); print('parent')", "child\nparent\n", ""},
 		{"stdin has ended", "import sys\nprint(repr(sys.stdin.read()))", "''\n", ""},
 		{"the last value is not printed", "1 + 1", "", ""},
 		{"nothing", "", "", ""},
@@ -90,8 +90,8 @@ func TestOutput_AfterDamage(t *testing.T) {
 			if r := d.run(code); r.Status != kernel.StatusOK {
 				t.Errorf("%s: %s", r.Status, r.Reason)
 			}
-			r := d.run("print('out')\nos.system('echo out too; echo err >&2')\nsys.stdin.read()\nnone")
-			if r.stdout != "out\nout too\n" || r.stderr != "err\nFile \"<stdin>\", line 4, in <module>\nNameError: name 'none' is not defined\n" {
+			r := d.run("print('out')\nos.system('echo out too; echo err >&2')\nsys.stdin.read()\nfoobar")
+			if r.stdout != "out\nout too\n" || r.stderr != "err\nFile \"<stdin>\", line 4, in <module>\nNameError: name 'foobar' is not defined\n" {
 				t.Errorf("stdout %q, stderr %q", r.stdout, r.stderr)
 			}
 		})
@@ -205,8 +205,8 @@ func TestError(t *testing.T) {
 	})
 
 	t.Run("a child left running the kernel", func(t *testing.T) {
-		r := d.run("import os\npid = os.fork()\nif pid == 0: 1 / 0\nos.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])")
-		if r.Status != kernel.StatusOK || r.value() != "1" || r.stderr != "File \"<stdin>\", line 3, in <module>\nZeroDivisionError: division by zero\n" {
+		r := d.run("import os, warnings\nwarnings.simplefilter('ignore', DeprecationWarning)\npid = os.fork()\nif pid == 0: 1 / 0\nos.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])")
+		if r.Status != kernel.StatusOK || r.value() != "1" || r.stderr != "File \"<stdin>\", line 4, in <module>\nZeroDivisionError: division by zero\n" {
 			t.Errorf("%s %v %q", r.Status, r.shown, r.stderr)
 		}
 	})
@@ -378,14 +378,14 @@ while True:
 	}
 
 	t.Run("the error shows where", func(t *testing.T) {
-		r := d.cancel("print('on')\ntime.sleep(600)")
-		if r.stderr != "File \"<stdin>\", line 2, in <module>\nKeyboardInterrupt\n" {
+		r := d.cancel("print('on'); time.sleep(600)")
+		if r.stderr != "File \"<stdin>\", line 1, in <module>\nKeyboardInterrupt\n" {
 			t.Errorf("%q", r.stderr)
 		}
 	})
 
 	t.Run("clean-up code runs", func(t *testing.T) {
-		r := d.cancel("print('on')\ntry:\n    time.sleep(600)\nfinally:\n    print('cleaned')")
+		r := d.cancel("try:\n    print('on')\n    time.sleep(600)\nfinally:\n    print('cleaned')")
 		if r.stdout != "on\ncleaned\n" {
 			t.Errorf("%q", r.stdout)
 		}

@@ -133,7 +133,9 @@ func onUnresponsive(f facts, e hearth.DriverEvent) step {
 	if !hearth.SessionTransitions.Allows(f.session.State, hearth.SessionDegraded) {
 		return step{}
 	}
-	return one(hearth.Change{Session: f.sessionTo(hearth.SessionDegraded, hearth.ClipReason(e.Reason), e.At)})
+	change := f.sessionTo(hearth.SessionDegraded, hearth.ClipReason(e.Reason), e.At)
+	change.JournalOffset = e.Offset // or a restart would show it once more, long after it was over
+	return one(hearth.Change{Session: change})
 }
 
 func onResponsive(f facts, e hearth.DriverEvent) step {
@@ -147,7 +149,9 @@ func onResponsive(f facts, e hearth.DriverEvent) step {
 	case f.session.Phases == nil:
 		to = hearth.SessionCreated
 	}
-	return one(hearth.Change{Session: f.sessionTo(to, "", e.At)})
+	change := f.sessionTo(to, "", e.At)
+	change.JournalOffset = e.Offset
+	return one(hearth.Change{Session: change})
 }
 
 // onExited ends the session and what ran in it. An end that was asked for, or

@@ -58,11 +58,15 @@ func (s *Service) wake(sessionID string) {
 type find func(ctx context.Context, f facts) (hearth.Driver, error)
 
 // tend looks after a session from now until it has ended or the server leaves.
+// A session that comes when the server leaves is for the next one to tend.
 func (s *Service) tend(sessionID string, find find) {
 	p := &pursuit{woken: make(chan struct{}, 1)}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving.Err() != nil {
+		return
+	}
 	s.live[sessionID] = p
-	s.mu.Unlock()
 	s.tending.Go(func() {
 		for {
 			err := s.tendOnce(s.leaving, sessionID, p, find)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -31,12 +30,12 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	if err != nil {
 		return hearth.Session{}, err
 	}
-	session, err := newSession(s.now(), principal, group, r)
+	session, err := newSession(time.Now(), principal, group, r)
 	if err != nil {
 		return hearth.Session{}, err
 	}
 
-	recorded, created, err := s.store.CreateSession(ctx, session, s.maxSessions, token(principal, "StartSession", r.Token, withoutToken(r)))
+	recorded, created, err := s.store.CreateSession(ctx, session, s.maxSessions, token(principal, "StartSession", r.Token, r))
 	if err != nil || !created {
 		return recorded, err
 	}
@@ -112,7 +111,7 @@ func (s *Service) Terminate(ctx context.Context, id string) (hearth.SessionState
 
 // Submit records a calculation, takes its session from IDLE to BUSY and hands
 // it to the driver. It returns KindNotFound for an unknown session, KindConflict
-// (hearth.NotIdle), KindInvalid for code that is missing or too long, and
+// (hearth.NotIdle), KindInvalid for code that is too long, and
 // KindIdempotencyMismatch.
 func (s *Service) Submit(ctx context.Context, principal string, r hearth.CalculationRequest) (hearth.Calculation, error) {
 	if n := utf8.RuneCountInString(r.Code); n > hearth.MaxCodeLength {
@@ -122,7 +121,7 @@ func (s *Service) Submit(ctx context.Context, principal string, r hearth.Calcula
 	if err != nil {
 		return hearth.Calculation{}, err
 	}
-	now := s.now()
+	now := time.Now()
 	id := hearth.NewID(now)
 	c, created, err := s.store.CreateCalculation(ctx, hearth.Calculation{
 		ID:               id,
@@ -132,7 +131,7 @@ func (s *Service) Submit(ctx context.Context, principal string, r hearth.Calcula
 		State:            hearth.CalculationCreating,
 		SubmittedAt:      now,
 		WorkingDirectory: session.Configuration.WorkingDirectory + "/" + id,
-	}, token(principal, "StartCalculationExecution", r.Token, withoutCalculationToken(r)))
+	}, token(principal, "StartCalculationExecution", r.Token, r))
 	if err == nil && created {
 		s.changes.tell(session.ID)
 		s.wake(session.ID)
@@ -162,7 +161,8 @@ func (s *Service) Cancel(ctx context.Context, id string) (hearth.CalculationStat
 }
 
 // token makes a request repeatable. Principals and operations have tokens of
-// their own.
+// their own. That the parameters have the token among them changes nothing: it
+// is the same whenever digests are compared.
 func token(principal, operation, value string, parameters any) *hearth.Token {
 	if value == "" {
 		return nil
@@ -173,18 +173,8 @@ func token(principal, operation, value string, parameters any) *hearth.Token {
 	}
 	digest := sha256.Sum256(text)
 	return &hearth.Token{
-		Scope:  strings.Join([]string{principal, operation}, "/"),
+		Scope:  principal + "/" + operation,
 		Value:  value,
 		Digest: hex.EncodeToString(digest[:]),
 	}
-}
-
-func withoutToken(r hearth.SessionRequest) hearth.SessionRequest {
-	r.Token = ""
-	return r
-}
-
-func withoutCalculationToken(r hearth.CalculationRequest) hearth.CalculationRequest {
-	r.Token = ""
-	return r
 }

@@ -27,8 +27,8 @@ func (s *Service) Resume(ctx context.Context) error {
 }
 
 // adopt finds the driver that an earlier server launched. One that was intended
-// and never launched is launched now; one that was launched and of which
-// nothing is left is lost.
+// and never launched is launched now. Any other of which nothing is left is
+// lost; if its end was asked for, it has ended.
 func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 	driver, adoption, err := s.drivers.Recover(ctx, f.session.ID)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 	switch {
 	case driver != nil:
 		return driver, nil
-	case f.session.State == hearth.SessionCreating || f.session.EndRequested && f.session.Phases == nil:
+	case f.session.State == hearth.SessionCreating:
 		return s.launch(ctx, f)
 	default:
 		return lostDriver{at: f.now}, nil

@@ -19,8 +19,6 @@ type Config struct {
 
 	// MaxSessions is the most sessions that may live at once; 0 sets no limit.
 	MaxSessions int
-	// Now tells the time; nil is time.Now.
-	Now func() time.Time
 	// Log gets what no caller is there to be told; nil discards it.
 	Log *slog.Logger
 }
@@ -32,7 +30,6 @@ type Service struct {
 	drivers     hearth.Drivers
 	objects     hearth.Objects
 	maxSessions int
-	now         func() time.Time
 	log         *slog.Logger
 
 	changes notices
@@ -55,12 +52,8 @@ func New(c Config) *Service {
 		drivers:     c.Drivers,
 		objects:     c.Objects,
 		maxSessions: c.MaxSessions,
-		now:         c.Now,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
-	}
-	if s.now == nil {
-		s.now = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -72,8 +65,10 @@ func New(c Config) *Service {
 // Close stops tending the sessions and waits until nothing of the Service
 // runs. The sessions themselves go on.
 func (s *Service) Close() {
+	s.mu.Lock()
 	s.leave()
-	s.tending.Wait()
+	s.mu.Unlock()
+	s.tending.Wait() // no tending begins any more
 }
 
 // EndAll asks all live sessions to end and waits until they have, or ctx is done.
@@ -96,18 +91,17 @@ func (s *Service) EndAll(ctx context.Context) error {
 }
 
 func (s *Service) awaitEnd(ctx context.Context, id string) error {
-	for {
+	session, err := await(ctx, s, id, func() (hearth.Session, bool, error) {
 		session, err := s.store.Session(ctx, id)
-		if err != nil || session.State.Ended() {
-			return err
-		}
-		if _, err := s.AwaitSession(ctx, id, session.State); err != nil {
-			return err
-		}
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
+		return session, !session.State.Ended(), err
+	})
+	switch {
+	case err != nil || session.State.Ended():
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
+	return errLeaving
 }
 
 // Session gives a session. It returns KindNotFound.
@@ -159,9 +153,6 @@ func (s *Service) Executors(ctx context.Context, sessionID string, state hearth.
 // Events gives what happened to a session and its calculations, oldest first.
 // It returns KindNotFound.
 func (s *Service) Events(ctx context.Context, sessionID string) ([]hearth.Event, error) {
-	if _, err := s.store.Session(ctx, sessionID); err != nil {
-		return nil, err
-	}
 	return s.store.Events(ctx, sessionID)
 }
 
@@ -177,7 +168,7 @@ func (s *Service) WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkG
 
 // EnsureWorkGroup makes a workgroup unless one of its name is there.
 func (s *Service) EnsureWorkGroup(ctx context.Context, g hearth.WorkGroup) error {
-	g.CreatedAt = s.now()
+	g.CreatedAt = time.Now()
 	err := s.store.CreateWorkGroup(ctx, g)
 	if hearth.KindOf(err) == hearth.KindExists {
 		return nil
@@ -243,7 +234,7 @@ func (s *Service) facts(ctx context.Context, sessionID string) (facts, error) {
 	if err != nil {
 		return facts{}, err
 	}
-	f := facts{session: session, now: s.now()}
+	f := facts{session: session, now: time.Now()}
 	c, err := s.store.LiveCalculation(ctx, sessionID)
 	switch {
 	case err == nil:

@@ -370,6 +370,24 @@ func TestDegraded(t *testing.T) {
 	}
 	d.happens(hearth.DriverEvent{Type: hearth.DriverResponsive})
 	w.awaitSession(s.ID, hearth.SessionBusy)
+
+	// What was over before the server left is not shown again by the next.
+	w.restart()
+	d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK})
+	w.awaitSession(s.ID, hearth.SessionIdle)
+	events, err := w.service.Events(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	degraded := 0
+	for _, e := range events {
+		if e.To == string(hearth.SessionDegraded) {
+			degraded++
+		}
+	}
+	if degraded != 1 {
+		t.Errorf("the session was DEGRADED %d times", degraded)
+	}
 }
 
 func TestResume(t *testing.T) {
@@ -419,6 +437,29 @@ func TestResume(t *testing.T) {
 		w.restart()
 		<-w.drivers.launched
 		w.awaitSession(session.ID, hearth.SessionCreated)
+	})
+	t.Run("a session that came while the server left is launched by the next", func(t *testing.T) {
+		w := newWorld(t)
+		w.service.Close()
+		s, err := w.service.Start(t.Context(), "KEY", hearth.SessionRequest{WorkGroup: "primary"})
+		if err != nil || s.State != hearth.SessionCreating {
+			t.Fatalf("session is %s, %v", s.State, err)
+		}
+		w.drivers.adoption[s.ID] = hearth.NeverLaunched
+		w.restart()
+		<-w.drivers.launched
+		w.awaitSession(s.ID, hearth.SessionCreated)
+	})
+	t.Run("a session whose end was asked for and that has no driver has ended", func(t *testing.T) {
+		w := newWorld(t)
+		s, _ := w.idle()
+		w.service.Close()
+		if _, err := w.service.Terminate(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.drivers.adoption[s.ID] = hearth.NeverLaunched
+		w.restart()
+		w.awaitSession(s.ID, hearth.SessionTerminated)
 	})
 	t.Run("a driver that is gone fails its session", func(t *testing.T) {
 		w := newWorld(t)
@@ -508,4 +549,14 @@ func TestEndAll(t *testing.T) {
 	if s, err := w.service.Session(t.Context(), s.ID); err != nil || s.State != hearth.SessionTerminated {
 		t.Errorf("session is %s, %v", s.State, err)
 	}
+
+	t.Run("a server that leaves meanwhile ends the waiting", func(t *testing.T) {
+		w := newWorld(t)
+		_, d := w.idle()
+		waiting := make(chan error)
+		go func() { waiting <- w.service.EndAll(context.Background()) }()
+		w.told(d, "end")
+		w.service.Close()
+		refused(t, <-waiting, hearth.KindUnavailable, "stopping")
+	})
 }

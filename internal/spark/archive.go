@@ -80,10 +80,10 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 	said, javaSaid, err := runBoth(ctx, kernel, *jvm)
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("Spark did not start and end in time: %w", ctx.Err())
+		return fmt.Errorf("its first start took too long: %w", ctx.Err())
 	case err != nil:
 		log, _ := os.ReadFile(filepath.Join(bundle, shim.LogFile)) // absent when the JVM did not get that far
-		return fmt.Errorf("Spark does not work with Python %s and Java %s (%w): %s", i.engine.Python.Version, i.engine.Java.Version, err, lastLines(string(log)+javaSaid+said, 6))
+		return fmt.Errorf("it does not start with Python %s and Java %s (%w): %s", i.engine.Python.Version, i.engine.Java.Version, err, lastLines(string(log)+javaSaid+said, 6))
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func TestEngines_Install(t *testing.T) {
 		f := newFactory(t)
 		f.mark("spark-broken")
 		_, err := f.Install(t.Context(), DefaultVersion, nil)
-		if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "Spark does not work with Python 3.11.7 and Java 17.0.9") || !strings.Contains(err.Error(), "Py4JError: no") {
+		if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "it does not start with Python 3.11.7 and Java 17.0.9") || !strings.Contains(err.Error(), "Py4JError: no") {
 			t.Fatal(err)
 		}
 		if _, err := f.Find(DefaultVersion); hearth.KindOf(err) != hearth.KindNotFound {
