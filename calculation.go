@@ -1,8 +1,6 @@
 package hearth
 
-import (
-	"time"
-)
+import "time"
 
 // CalculationState is where a calculation is in its life. The names are
 // Athena's (API_CalculationStatus).
@@ -52,7 +50,7 @@ type Calculation struct {
 	Code        string
 
 	State             CalculationState
-	StateChangeReason string // set after FAILED and CANCELED, empty after COMPLETED
+	StateChangeReason string // why it is FAILED or CANCELED; empty when COMPLETED
 	SubmittedAt       time.Time
 	CompletedAt       time.Time // zero until it has ended
 
@@ -62,8 +60,8 @@ type Calculation struct {
 	ExitStatus       int    // what a program would have ended with: 0, 1, or sys.exit's
 }
 
-// Locations of a calculation's files under its working directory. They exist
-// and are readable before COMPLETED is answered.
+// StdoutURI is where what the code wrote to stdout is. Like the calculation's
+// other files it is readable before the calculation's end is told.
 func (c Calculation) StdoutURI() string { return c.WorkingDirectory + "/stdout" }
 
 // StderrURI is where what the code wrote to stderr is, and its error.

@@ -39,8 +39,6 @@ func (v EngineVersion) IsSpark() bool {
 // executor at one DPU.
 const (
 	DefaultMaxConcurrentDPUs = 20
-	MinMaxConcurrentDPUs     = 2
-	MaxMaxConcurrentDPUs     = 5000
 	CoresPerDPU              = 4 // one DPU is 4 cores and 16 GB (Athena's quotas page)
 )
 
@@ -101,14 +99,17 @@ func (c EngineConfiguration) WithDefaults(group EngineConfiguration) EngineConfi
 // KindInvalid and its message names the member.
 func (c EngineConfiguration) Check(engine EngineVersion) error {
 	if engine.Effective == EngineSpark35 {
-		for member, given := range map[string]bool{
-			"CoordinatorDpuSize":     c.CoordinatorDPUSize != 0,
-			"DefaultExecutorDpuSize": c.DefaultExecutorDPUSize != 0,
-			"SparkProperties":        c.SparkProperties != nil,
+		for _, member := range []struct {
+			name  string
+			given bool
+		}{
+			{"CoordinatorDpuSize", c.CoordinatorDPUSize != 0},
+			{"DefaultExecutorDpuSize", c.DefaultExecutorDPUSize != 0},
+			{"SparkProperties", c.SparkProperties != nil},
 		} {
-			if given {
+			if member.given {
 				return Errorf(KindInvalid, "%s is not supported for %s; use Classifications with the name %s to set Spark properties.",
-					member, engine.Effective, ClassificationSparkDefaults)
+					member.name, engine.Effective, ClassificationSparkDefaults)
 			}
 		}
 	}

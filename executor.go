@@ -1,8 +1,6 @@
 package hearth
 
-import (
-	"time"
-)
+import "time"
 
 // ExecutorState is Athena's (API_ExecutorsSummary).
 type ExecutorState string

@@ -224,7 +224,8 @@ const (
 // Objects keeps results under s3:// URIs.
 type Objects interface {
 	// Put writes the whole object or nothing. It returns KindUnavailable when
-	// the store is full or down and KindInvalid for an impossible URI.
+	// the store is full or down, KindInvalid for an impossible URI, KindNotFound
+	// when there is no such bucket, and an error of content as it is.
 	Put(ctx context.Context, uri, contentType string, content io.Reader) error
 	// Open returns KindNotFound when there is no such object.
 	Open(ctx context.Context, uri string) (io.ReadCloser, error)

@@ -22,13 +22,14 @@ const (
 )
 
 // SessionTransitions is the session's state machine. Only DEGRADED leads back:
-// to IDLE or BUSY, when the driver answers again.
+// to IDLE or BUSY, when the driver answers again. A driver that hangs while it
+// starts is not DEGRADED: its start has a time limit, after which it is FAILED.
 var SessionTransitions = Transitions[SessionState]{
 	SessionCreating:    {SessionCreated, SessionTerminating, SessionFailed},
-	SessionCreated:     {SessionIdle, SessionDegraded, SessionTerminating, SessionFailed},
+	SessionCreated:     {SessionIdle, SessionTerminating, SessionFailed},
 	SessionIdle:        {SessionBusy, SessionDegraded, SessionTerminating, SessionFailed},
 	SessionBusy:        {SessionIdle, SessionDegraded, SessionTerminating, SessionFailed},
-	SessionDegraded:    {SessionCreated, SessionIdle, SessionBusy, SessionTerminating, SessionFailed},
+	SessionDegraded:    {SessionIdle, SessionBusy, SessionTerminating, SessionFailed},
 	SessionTerminating: {SessionTerminated, SessionFailed},
 	SessionTerminated:  {},
 	SessionFailed:      {},

@@ -32,6 +32,7 @@ func TestHearth(t *testing.T) {
 		{"workgroups and engines", workgroupsAndEngines},
 		{"bad input", badInput},
 		{"bad signatures", badSignatures},
+		{"README", readme},
 		{"boto3", boto3},
 		{"PyAthena", pyAthena},
 		{"commands", commands},

@@ -888,7 +888,7 @@ class Kernel:
             self._running = None
             del self._known[calculation.id]
             self._interrupts.end()
-        calculation.done.set()
+            calculation.done.set()
         self._streams.restore()
         self._spark.end()
         self._finish(calculation, error)

@@ -330,15 +330,20 @@ Odd()`, "\ufffd"},
 	})
 }
 
-// TestCancel is about code that runs in Python alone. Each test's code prints a
-// line when it is where it is to be stopped.
+// soon tells that code is where it is to be interrupted: in what comes after.
+const soon = `
+import threading
+def soon(): threading.Timer(0.1, print, ["on"]).start()
+`
+
+// TestCancel is about code that runs in Python alone.
 func TestCancel(t *testing.T) {
 	d := lightDriver(t)
-	d.run("import asyncio, os, signal, subprocess, sys, threading, time")
+	d.run(soon + "import asyncio, os, signal, subprocess, sys, time")
 	for _, test := range []struct{ name, code string }{
-		{"a sleep", "print('on')\ntime.sleep(600)"},
-		{"a busy loop", "print('on')\nwhile True: pass"},
-		{"a loop that swallows every exception", "print('on')\nwhile True:\n    try: time.sleep(0.001)\n    except BaseException: pass"},
+		{"a sleep", "soon()\ntime.sleep(600)"},
+		{"a busy loop", "soon()\nwhile True: pass"},
+		{"a loop that swallows every exception", "soon()\nwhile True:\n    try: time.sleep(0.001)\n    except BaseException: pass"},
 		{"such loops around each other", `
 def stubborn():
     while True:
@@ -347,22 +352,22 @@ def stubborn():
                 try: time.sleep(0.001)
                 except BaseException: pass
         except BaseException: pass
-print("on")
+soon()
 while True:
     try: stubborn()
     except BaseException: pass
 `},
-		{"a loop that starts again from finally", "print('on')\nwhile True:\n    try:\n        while True: pass\n    finally: continue"},
-		{"a lock that nobody opens", "lock = threading.Lock()\nlock.acquire()\nprint('on')\nlock.acquire()"},
-		{"a thread that does not end", "thread = threading.Thread(target=time.sleep, args=[600], daemon=True)\nthread.start()\nprint('on')\nthread.join()"},
+		{"a loop that starts again from finally", "soon()\nwhile True:\n    try:\n        while True: pass\n    finally: continue"},
+		{"a lock that nobody opens", "lock = threading.Lock()\nlock.acquire()\nsoon()\nlock.acquire()"},
+		{"a thread that does not end", "thread = threading.Thread(target=time.sleep, args=[600], daemon=True)\nthread.start()\nsoon()\nthread.join()"},
 		{"printing without end", "while True: print('on')"},
-		{"a subprocess", "print('on')\nsubprocess.run(['sleep', '600'])"},
-		{"a subprocess that hides from signals", "print('on')\nos.system('sleep 600')"},
-		{"an await", "print('on')\nawait asyncio.sleep(600)"},
-		{"an await that swallows every exception", "print('on')\nwhile True:\n    try: await asyncio.sleep(600)\n    except BaseException: pass"},
-		{"a busy coroutine", "await asyncio.sleep(0)\nprint('on')\nwhile True: pass"},
-		{"a busy task beside an await", "async def busy():\n    print('on')\n    while True: pass\nrunning = asyncio.create_task(busy())\nawait asyncio.sleep(600)"},
-		{"code that ignores SIGINT", "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on')\ntime.sleep(600)"},
+		{"a subprocess", "soon()\nsubprocess.run(['sleep', '600'])"},
+		{"a subprocess that hides from signals", "soon()\nos.system('sleep 600')"},
+		{"an await", "soon()\nawait asyncio.sleep(600)"},
+		{"an await that swallows every exception", "soon()\nwhile True:\n    try: await asyncio.sleep(600)\n    except BaseException: pass"},
+		{"a busy coroutine", "await asyncio.sleep(0)\nsoon()\nwhile True: pass"},
+		{"a busy task beside an await", "async def busy():\n    soon()\n    while True: pass\nrunning = asyncio.create_task(busy())\nawait asyncio.sleep(600)"},
+		{"code that ignores SIGINT", "signal.signal(signal.SIGINT, signal.SIG_IGN)\nsoon()\ntime.sleep(600)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.cancel(test.code)
@@ -378,7 +383,7 @@ while True:
 	}
 
 	t.Run("the error shows where", func(t *testing.T) {
-		r := d.cancel("print('on'); time.sleep(600)")
+		r := d.cancel("soon(); time.sleep(600)")
 		if r.stderr != "File \"<stdin>\", line 1, in <module>\nKeyboardInterrupt\n" {
 			t.Errorf("%q", r.stderr)
 		}

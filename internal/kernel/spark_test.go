@@ -105,8 +105,8 @@ thread.join()
 		})
 	}
 
-	d.run(`
-import threading, time
+	d.run(soon + `
+import time
 from concurrent.futures import ThreadPoolExecutor
 def endless():
     return spark.range(0, 10**13, 1, 8).selectExpr("sum(id * id % 7)").collect()
@@ -122,12 +122,12 @@ def tell_when_a_job_runs():
 		{"a loop of jobs that swallows every exception", "tell_when_a_job_runs()\nwhile True:\n    try: endless()\n    except BaseException: pass"},
 		{"a job in a group of its own", "sc.setJobGroup('mine', 'of the code')\ntell_when_a_job_runs()\nendless()"},
 		{"jobs in threads", "pool = ThreadPoolExecutor(2)\nfutures = [pool.submit(endless) for _ in range(2)]\ntell_when_a_job_runs()\n[future.result() for future in futures]"},
-		{"jobs in threads that are about to begin", "pool = ThreadPoolExecutor(2)\nprint('on')\n[pool.submit(endless) for _ in range(2)]\nwhile True: pass"},
-		{"a storm of calls", "print('on')\nwhile True: sc._jvm.java.lang.System.nanoTime()"},
+		{"jobs in threads that are about to begin", "pool = ThreadPoolExecutor(2)\nsoon()\n[pool.submit(endless) for _ in range(2)]\nwhile True: pass"},
+		{"a storm of calls", "soon()\nwhile True: sc._jvm.java.lang.System.nanoTime()"},
 		{"rows on their way to pandas", "tell_when_a_job_runs()\nspark.range(0, 100_000_000, 1, 1000).toPandas()"},
-		{"a wait for a stream", "query = spark.readStream.format('rate').load().writeStream.format('memory').queryName('rate').start()\nprint('on')\nquery.awaitTermination()"},
-		{"a sleep in the JVM", "print('on')\nsc._jvm.java.lang.Thread.sleep(600000)"},
-		{"a loop in the JVM", "print('on')\nsc._jvm.java.math.BigInteger.valueOf(3).pow(400000000).toString()"},
+		{"a wait for a stream", "query = spark.readStream.format('rate').load().writeStream.format('memory').queryName('rate').start()\nsoon()\nquery.awaitTermination()"},
+		{"a sleep in the JVM", "soon()\nsc._jvm.java.lang.Thread.sleep(600000)"},
+		{"a loop in the JVM", "soon()\nsc._jvm.java.math.BigInteger.valueOf(3).pow(400000000).toString()"},
 	} {
 		t.Run("cancel "+test.name, func(t *testing.T) {
 			if r := d.cancel(test.code); r.Status != kernel.StatusCanceled || r.ExitStatus != 130 {
@@ -150,7 +150,7 @@ def tell_when_a_job_runs():
 		if r.value() != "7" {
 			t.Fatalf("%s\n%s", r.value(), r.stderr)
 		}
-		if r := d.cancel("print('on')\nendless()"); r.Status != kernel.StatusCanceled {
+		if r := d.cancel("soon()\nendless()"); r.Status != kernel.StatusCanceled {
 			t.Errorf("%s %s", r.Status, r.stderr)
 		}
 	})

@@ -143,11 +143,8 @@ func onResponsive(f facts, e hearth.DriverEvent) step {
 		return step{}
 	}
 	to := hearth.SessionIdle
-	switch {
-	case f.calculation != nil:
+	if f.calculation != nil {
 		to = hearth.SessionBusy
-	case f.session.Phases == nil:
-		to = hearth.SessionCreated
 	}
 	change := f.sessionTo(to, "", e.At)
 	change.JournalOffset = e.Offset

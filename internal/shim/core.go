@@ -265,8 +265,8 @@ func (c *core) onExecute(now time.Time, a asked) []effect {
 }
 
 func (c *core) onInterrupt(now time.Time, calculation string) []effect {
-	if c.running == nil || c.running.id != calculation || c.running.stopping {
-		return nil
+	if c.phase != serving || c.running == nil || c.running.id != calculation || c.running.stopping {
+		return nil // an end that is under way stops the code too
 	}
 	c.running.stopping = true
 	c.running.killAt = now.Add(millis(c.launch.CancelDeadlineMS))
@@ -365,9 +365,11 @@ func (c *core) onTick(now time.Time) []effect {
 		return []effect{closeJVM{}}
 	case c.running != nil && due(c.running.killAt):
 		id := c.running.id
-		step := record{Event{Type: EventCanceling, At: Seconds(now), Calculation: id, Step: StepKill}}
-		return append([]effect{step}, c.fault(now, Event{Reason: fmt.Sprintf(
-			"The code of calculation %s did not stop within %v of its cancellation, so its driver was killed", id, millis(c.launch.CancelDeadlineMS))})...)
+		// Killing goes first: on a full disk the record fails, and what follows
+		// it is left out.
+		return append(c.fault(now, Event{Reason: fmt.Sprintf(
+			"The code of calculation %s did not stop within %v of its cancellation, so its driver was killed", id, millis(c.launch.CancelDeadlineMS))}),
+			record{Event{Type: EventCanceling, At: Seconds(now), Calculation: id, Step: StepKill}})
 	case due(c.startAt):
 		return c.fault(now, Event{Reason: fmt.Sprintf("The driver was not ready after %v, so it was killed", millis(c.launch.StartTimeoutMS))})
 	case due(c.idleAt):

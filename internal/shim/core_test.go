@@ -158,8 +158,18 @@ func TestCore_InTime(t *testing.T) {
 			r.ask(OpInterrupt, "a") // does not postpone it
 			<-r.over
 			r.check(t, "0s record ready", "0s open a", "0s record accepted a", "0s tell execute", "0s answer", "0s answer",
-				"1s record canceling ainterrupt", "1s tell interrupt", "1s answer", "2s answer", "11s record canceling akill", "11s kill",
+				"1s record canceling ainterrupt", "1s tell interrupt", "1s answer", "2s answer", "11s kill", "11s record canceling akill",
 				"11s leave fault: The code of calculation a did not stop within 10s of its cancellation, so its driver was killed")
+		},
+		"code that is to stop when the driver ends gets no deadline of its own": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.ask(OpExecute, "a")
+			r.ask(OpEnd, "")
+			r.ask(OpInterrupt, "a")
+			<-r.over
+			r.check(t, "0s record ready", "0s open a", "0s record accepted a", "0s tell execute", "0s answer",
+				"0s record ending requested", "0s tell end", "0s answer", "0s answer",
+				"1.5s closeJVM", "3s kill", "3s leave requested: The driver ended as requested")
 		},
 		"code that stops in time does not": func(t *testing.T, r *rig) {
 			r.say(kernel.Message{Type: kernel.TypeReady})
@@ -341,6 +351,41 @@ func TestLoop_EffectsThatFail(t *testing.T) {
 		return nil
 	})
 	want := []string{"open a", "answer the disk is full", "kill", "leave fault: The driver was killed because the disk is full"}
+	if diff := cmp.Diff(want, did); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A full disk keeps nobody from stopping code that does not stop by itself.
+func TestLoop_KillsThoughNothingCanBeRecorded(t *testing.T) {
+	launch := testLaunch
+	launch.CancelDeadlineMS = 0
+	now := time.Now()
+	c := newCore(launch, now)
+	for _, f := range []fact{
+		told{kernel.Message{Type: kernel.TypeReady}},
+		asked{op: OpExecute, calculation: "a"},
+		asked{op: OpInterrupt, calculation: "a"},
+	} {
+		c.next(now, f)
+	}
+	facts := make(chan fact, 2)
+	var did []string
+	loop(c, facts, func(e effect) error {
+		did = append(did, describe(e))
+		switch e.(type) {
+		case record:
+			return errors.New("the disk is full")
+		case kill:
+			facts <- died{death{process: KernelProcess, signal: syscall.SIGKILL}}
+			facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}
+		}
+		return nil
+	})
+	want := []string{
+		"kill", "record canceling akill",
+		"leave fault: The code of calculation a did not stop within 0s of its cancellation, so its driver was killed",
+	}
 	if diff := cmp.Diff(want, did); diff != "" {
 		t.Error(diff)
 	}

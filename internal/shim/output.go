@@ -125,8 +125,11 @@ type output struct {
 	outputs *os.File   // what it displayed
 }
 
-// open makes a calculation's files and has output go there.
+// open makes a calculation's files and has output go there. The board shows the
+// calculation before the files are there: whoever finds them and then looks at
+// the board is to see that there may be more.
 func (o *output) open(calculation, code string) error {
+	o.board.set(func(s *standing) { s.calculation, s.stdout, s.stderr = calculation, 0, 0 })
 	dir, err := CalculationDir(o.bundle, calculation)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -145,7 +148,6 @@ func (o *output) open(calculation, code string) error {
 		o.files = append(o.files, f)
 	}
 	o.outputs = o.files[2]
-	o.board.set(func(s *standing) { s.calculation, s.stdout, s.stderr = calculation, 0, 0 })
 	err = o.stdout.turn(o.files[0], func(n int64) { o.board.set(func(s *standing) { s.stdout = n }) })
 	return errors.Join(err, o.stderr.turn(o.files[1], func(n int64) { o.board.set(func(s *standing) { s.stderr = n }) }))
 }

@@ -163,7 +163,7 @@ func (s *shim) run(signals <-chan os.Signal) error {
 	go s.output.stderr.run(broke)
 	go s.syncRecords()
 	go s.heed(signals)
-	go s.server.run()
+	s.server.clients.Go(s.server.run) // counted with them, so that close waits for the last to be let in
 	s.children.watch(func(f fact) {
 		if d, ok := f.(died); ok {
 			f = died{s.explain(d.death)}
