@@ -137,6 +137,8 @@ func TestEngineConfiguration(t *testing.T) {
 		refused(t, hearth.EngineConfiguration{CoordinatorDPUSize: 1}, spark35, "CoordinatorDpuSize")
 		refused(t, hearth.EngineConfiguration{DefaultExecutorDPUSize: 1}, spark35, "DefaultExecutorDpuSize")
 		refused(t, hearth.EngineConfiguration{SparkProperties: map[string]string{}}, spark35, "SparkProperties")
+		all := hearth.EngineConfiguration{CoordinatorDPUSize: 1, DefaultExecutorDPUSize: 1, SparkProperties: map[string]string{}}
+		refused(t, all, spark35, "CoordinatorDpuSize") // the same each time
 	})
 	t.Run("reserved properties are refused with the name", func(t *testing.T) {
 		for _, key := range []string{"spark.master", "spark.athena.x", "spark.submit.deployMode", "spark.driver.extraJavaOptions"} {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// slices is how many rates a time of polling gives.
+// slicesOfPolling is how many rates a time of polling gives.
 const slicesOfPolling = 5
 
 // poll sends the same request over a number of kept connections for a time, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"hearth"
 	"hearth/internal/athena"
@@ -167,8 +168,12 @@ func (c *client) copyOutput(ctx context.Context, id string, stream hearth.Stream
 			return ctx.Err()
 		case err != nil && output.err == nil:
 			return err // of writing
-		case err != nil:
-			continue // of reading: the server left
+		case err != nil: // of reading: the server left
+			select {
+			case <-ctx.Done():
+			case <-time.After(hostInterval): // or one that goes on breaking off would be asked in a circle
+			}
+			continue
 		case ended:
 			return nil
 		}

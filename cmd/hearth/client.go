@@ -18,6 +18,7 @@ import (
 
 	"hearth"
 	"hearth/internal/access"
+	"hearth/internal/athena"
 	"hearth/internal/config"
 	"hearth/internal/sigv4"
 )
@@ -119,7 +120,7 @@ func (c *client) callWhile(ctx context.Context, operation, state string, request
 		"X-Amz-Target": {"AmazonAthena." + operation},
 	}
 	if state != "" {
-		header.Set("X-Hearth-While", state)
+		header.Set(athena.HoldHeader, state)
 	}
 	response, err := c.send(ctx, "athena", http.MethodPost, "/", header, body)
 	if err != nil {

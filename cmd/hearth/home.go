@@ -38,6 +38,9 @@ func (g *globals) settings() (config.Config, error) {
 	if g.Data != "" {
 		c.Data = g.Data
 	}
+	if c.Data == "" || c.Engines == "" {
+		return c, c.Check() // made absolute, they would be wherever we happen to be
+	}
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		return c, err
 	}

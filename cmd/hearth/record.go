@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"hearth/internal/httpd"
 )
 
 // serverRecord tells where the server of a data directory listens. The server
@@ -36,9 +38,6 @@ func (r serverRecord) write(at home) error {
 	return os.Rename(aside, at.recordFile())
 }
 
-// identityHeader is the header of /ok that tells servers apart.
-const identityHeader = "X-Hearth-Identity"
-
 // errNoServer says that no server answers for a data directory.
 var errNoServer = errors.New("no server answers")
 
@@ -53,8 +52,8 @@ func findServer(ctx context.Context, at home) (record serverRecord, waiting stri
 	if err != nil {
 		return record, "", err
 	}
-	if err := json.Unmarshal(content, &record); err != nil {
-		return record, "", fmt.Errorf("%s: %w", at.recordFile(), err)
+	if err := json.Unmarshal(content, &record); err != nil { // cut short when the machine lost its power
+		return record, "", fmt.Errorf("%w: %s: %w", errNoServer, at.recordFile(), err)
 	}
 	waiting, err = record.ask(ctx)
 	return record, waiting, err
@@ -73,7 +72,7 @@ func (r serverRecord) ask(ctx context.Context) (waiting string, err error) {
 		return "", fmt.Errorf("%w: %w", errNoServer, err)
 	}
 	defer response.Body.Close()
-	if response.Header.Get(identityHeader) != r.Identity {
+	if response.Header.Get(httpd.IdentityHeader) != r.Identity {
 		return "", fmt.Errorf("%w: another server has taken %s", errNoServer, r.Address)
 	}
 	if response.StatusCode == http.StatusOK {

@@ -7,13 +7,15 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"hearth/internal/httpd"
 )
 
 func TestFindServer(t *testing.T) {
 	const identity = "the server"
 	serveOK := func(t *testing.T, status int, text string) string {
 		return serveFunc(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set(identityHeader, identity)
+			w.Header().Set(httpd.IdentityHeader, identity)
 			w.WriteHeader(status)
 			io.WriteString(w, text)
 		}).URL
@@ -54,12 +56,12 @@ func TestFindServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("a record that is broken is named", func(t *testing.T) {
+	t.Run("a record that is broken is none", func(t *testing.T) {
 		at := home(t.TempDir())
 		if err := os.WriteFile(at.recordFile(), []byte("{"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := findServer(t.Context(), at); err == nil || errors.Is(err, errNoServer) {
+		if _, _, err := findServer(t.Context(), at); !errors.Is(err, errNoServer) {
 			t.Error(err)
 		}
 	})

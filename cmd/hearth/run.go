@@ -62,15 +62,15 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 	}
 
 	// The first signal asks to stop, the second to leave at once.
-	stop, stopped := context.WithCancel(context.Background())
+	stop, stopped := context.WithCancelCause(context.Background())
 	leave, left := context.WithCancel(context.Background())
-	defer stopped()
+	defer stopped(nil)
 	defer left()
 	go func() {
 		select {
 		case <-m.Signals:
 			fmt.Fprintln(m.Stderr, "Stopping. Another Ctrl-C does not wait for it.")
-			stopped()
+			stopped(nil)
 		case <-stop.Done():
 		}
 		select {
@@ -113,6 +113,9 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 		err = errors.Join(err, r.summarize(m.Stderr, host.at))
 	}
 	if stop.Err() != nil {
+		if cause := context.Cause(stop); !errors.Is(cause, context.Canceled) && !errors.Is(cause, syscall.EPIPE) {
+			return fmt.Errorf("the program was stopped because its output could not be passed on: %w", cause)
+		}
 		return exitStatus(statusInterrupted)
 	}
 	if err == nil && r.result.ExitStatus != 0 {
@@ -129,7 +132,7 @@ type run struct {
 	notes          io.Writer // ours
 
 	stop    context.Context // done when the program is to stop
-	stopNow context.CancelFunc
+	stopNow context.CancelCauseFunc
 	leave   context.Context // done when there is no time to wait for anything
 
 	sessionID   string
@@ -145,6 +148,9 @@ type run struct {
 // do starts a session, runs the program in it and ends the session, whatever
 // became of the program.
 func (r *run) do(flags sessionFlags, directory string, p program) error {
+	if err := r.stop.Err(); err != nil {
+		return err
+	}
 	started, _, err := r.client.startSession(r.leave, flags, directory)
 	if err != nil {
 		return err
@@ -172,7 +178,7 @@ func (r *run) work(p program) error {
 		copying.Go(func() error {
 			err := r.client.copyOutput(r.leave, id, stream, w)
 			if err != nil {
-				r.stopNow() // nobody reads what the program prints
+				r.stopNow(err) // nobody reads what the program prints
 			}
 			return err
 		})

@@ -38,15 +38,13 @@ type Sessions interface {
 	WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error)
 }
 
-// MaxBody is the most bytes that a request's body may have: the longest code
-// with every character escaped, and room for Spark properties.
-const MaxBody = 4 << 20
-
 // Options are what Handler needs beside the application.
 type Options struct {
 	// Principal gives the access key id of whoever sent the request, which has
 	// been authenticated before it gets here.
 	Principal func(ctx context.Context) string
+	// MaxBody is the most bytes that a request's body may have.
+	MaxBody int64
 	// Log gets a line for each fault of the server.
 	Log *slog.Logger
 }
@@ -63,7 +61,7 @@ func Handler(sessions Sessions, options Options) http.Handler {
 		Operations: operations,
 		Invalid:    invalid,
 		Translate:  translate,
-		MaxBody:    MaxBody,
+		MaxBody:    options.MaxBody,
 		Log:        options.Log,
 	}.Handler())
 }

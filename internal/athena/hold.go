@@ -8,10 +8,10 @@ import (
 	"hearth"
 )
 
-// holdHeader asks for an answer that is held back while the session, or the
+// HoldHeader asks for an answer that is held back while the session, or the
 // calculation, is in the state that the header names. It is Hearth's own: a
 // client that polls with it learns of a change at once, and polls seldom.
-const holdHeader = "X-Hearth-While"
+const HoldHeader = "X-Hearth-While"
 
 // maxHold is how long an answer is held at most. Clients give up on an answer
 // after 60 seconds (botocore's default).
@@ -21,7 +21,7 @@ type holdKey struct{}
 
 func holding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if state := r.Header.Get(holdHeader); state != "" {
+		if state := r.Header.Get(HoldHeader); state != "" {
 			r = r.WithContext(context.WithValue(r.Context(), holdKey{}, state))
 		}
 		next.ServeHTTP(w, r)
@@ -48,7 +48,7 @@ func held[S ~string, T any](
 	}
 	if _, known := states[S(name)]; !known {
 		var none T
-		return none, hearth.Errorf(hearth.KindInvalid, "%s has to name a state, and %q is none.", holdHeader, name)
+		return none, hearth.Errorf(hearth.KindInvalid, "%s has to name a state, and %q is none.", HoldHeader, name)
 	}
 	ctx, stop := context.WithTimeout(ctx, maxHold)
 	defer stop()

@@ -19,6 +19,7 @@ import (
 func handler(f *fake, log *bytes.Buffer) http.Handler {
 	return athena.Handler(f, athena.Options{
 		Principal: func(context.Context) string { return caller },
+		MaxBody:   1 << 20,
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 	})
 }

@@ -193,12 +193,12 @@ func (c Config) Check() error {
 		return refuse("listen", c.Listen, "other machines could reach it and the connection would not be encrypted. "+
 			"Use 127.0.0.1, set tls_certificate and tls_key, or allow it with insecure_listen = true (--insecure-listen)")
 	}
-	for name, dir := range map[string]string{"data": c.Data, "engines": c.Engines} {
-		if dir == "" {
-			return refuse(name, dir, "the user has no home directory to put it in, so set HEARTH_HOME or this")
-		}
-	}
+	const homeless = "the user has no home directory to put it in, so set HEARTH_HOME or this"
 	switch {
+	case c.Data == "":
+		return refuse("data", c.Data, homeless)
+	case c.Engines == "":
+		return refuse("engines", c.Engines, homeless)
 	case !accountPattern.MatchString(c.Account):
 		return refuse("account", c.Account, "write 12 digits")
 	case !regionPattern.MatchString(c.Region):

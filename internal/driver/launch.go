@@ -1,13 +1,11 @@
 package driver
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,22 +146,12 @@ func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error
 
 // lastLine is for a shim that ended without a word: its log may have one.
 func lastLine(bundle string, ended error) string {
-	log, err := os.Open(filepath.Join(bundle, shim.LogFile))
-	if err != nil {
-		return err.Error()
-	}
-	defer log.Close()
-	const most = 4096
-	if info, err := log.Stat(); err == nil && info.Size() > most {
-		_, _ = log.Seek(-most, io.SeekEnd) // from the beginning will do as well
-	}
-	text, _ := io.ReadAll(log)
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	reason := "its shim ended at once"
 	if ended != nil {
 		reason += " (" + ended.Error() + ")"
 	}
-	if last := strings.TrimSpace(string(lines[len(lines)-1])); last != "" {
+	log := strings.TrimSpace(shim.LogTail(bundle))
+	if last := log[strings.LastIndexByte(log, '\n')+1:]; last != "" {
 		reason += ": " + last
 	}
 	return reason

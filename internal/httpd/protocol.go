@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 
+	"hearth"
 	"hearth/internal/awsjson"
 	"hearth/internal/sigv4"
 )
@@ -21,7 +22,7 @@ type protocol interface {
 }
 
 // internalMessage tells a client all that it may know of a fault of ours.
-const internalMessage = "Internal error. The server's log has the details under this request's id."
+var internalMessage = hearth.MessageOf(nil)
 
 // awsJSON is the protocol of the Athena API.
 type awsJSON struct{}

@@ -20,6 +20,9 @@ import (
 // healthPath is the one address that is served unsigned.
 const healthPath = "/ok"
 
+// IdentityHeader is the header in which /ok answers Config.Identity.
+const IdentityHeader = "X-Hearth-Identity"
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ResponseWriter: w, id: uuid.NewString(), began: time.Now()}
 	if r.URL.Path == healthPath {
@@ -107,7 +110,7 @@ func (s *Server) health(x *exchange, r *http.Request) {
 	header := x.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Hearth-Identity", s.config.Identity)
+	header.Set(IdentityHeader, s.config.Identity)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		header.Set("Allow", "GET, HEAD")
 		x.WriteHeader(http.StatusMethodNotAllowed)

@@ -51,7 +51,7 @@ type Config struct {
 	// answers 200 or 503 by it.
 	Ready func(context.Context) error
 	// Identity tells this server from others that come to the same address.
-	// /ok has it in the header X-Hearth-Identity.
+	// /ok answers it in IdentityHeader.
 	Identity string
 
 	Log *slog.Logger

@@ -66,6 +66,7 @@ CHILDREN_KILL_AFTER = 2.5
 JAVA_INTERRUPT_AFTER = 1.5
 JAVA_STOP_AFTER = 2.5
 CONNECTION_SHUT_AFTER = 4.0
+LINGER = 2.0  # what other threads have, once the main one has stopped
 
 # Cancelling has a signal of its own, so that SIGINT keeps its meaning for code
 # that sends it to itself.
@@ -224,6 +225,8 @@ class Calculation:
         self.canceled = False  # somebody asked to stop it
         self.traced = False  # an exception did not stop it: raise at every line
         self.began = 0.0  # seconds since boot
+        self.groups = {id}  # of its Spark jobs
+        self.commands: list[threading.Thread] = []  # that its other threads have sent, unanswered
         self.done = threading.Event()
 
 
@@ -312,27 +315,18 @@ class Interrupts:
             raise Interrupt(self, self.calculation)  # which ends the tracing
         return self._trace
 
-    def shield(self, call: Callable[..., Any], first: Callable[[], None]) -> Callable[..., Any]:
-        """Wraps py4j's sending of one command. Threads other than the main one
-        are not interrupted; first runs ahead of their commands."""
-
-        @functools.wraps(call)
-        def send_command(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != self.main:
-                first()
-                return call(*args, **kwargs)
+    def shield(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Sends a command of py4j for the main thread."""
+        if not self._calls:
+            self.call_began = time.monotonic()
+        self._calls += 1
+        try:
+            return send(*args, **kwargs)
+        finally:
+            self._calls -= 1
             if not self._calls:
-                self.call_began = time.monotonic()
-            self._calls += 1
-            try:
-                return call(*args, **kwargs)
-            finally:
-                self._calls -= 1
-                if not self._calls:
-                    self.call_began = None
-                    self.land()
-
-        return send_command
+                self.call_began = None
+                self.land()
 
 
 class Interrupt(KeyboardInterrupt):
@@ -631,7 +625,6 @@ class Spark:
         self._forced = False
         self._no_users: tuple[type, ...] = (KernelThread,)
         self._calculation: Calculation | None = None
-        self._groups: set[str] = set()
 
     def attach(self, path: str) -> None:
         """Waits for the JVM's gateway and connects to it. The shim ends this
@@ -652,7 +645,7 @@ class Spark:
             del os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]
         self._gateway = SparkContext._gateway
         self._client = self._gateway._gateway_client
-        self._client.send_command = self._interrupts.shield(self._client.send_command, self._adopt_thread)
+        self._client.send_command = functools.partial(self._send_command, self._client.send_command)
         # A call that was cut off is the kernel's doing; py4j logs its failure to
         # the root logger, and so to the code's stderr.
         logging.getLogger().addFilter(lambda record: f"{os.sep}py4j{os.sep}" not in record.pathname)
@@ -664,26 +657,37 @@ class Spark:
 
         @functools.wraps(set_job_group)
         def watched(context: Any, groupId: str, *args: Any, **kwargs: Any) -> Any:
-            self._groups.add(groupId)
+            if self._calculation is not None:
+                self._calculation.groups.add(groupId)
             return set_job_group(context, groupId, *args, **kwargs)
 
         context_class.setJobGroup = watched
 
-    def _adopt_thread(self) -> None:
-        """Runs ahead of each command of another thread. One that talks to the
-        JVM for the first time gets the job group of the calculation that runs,
-        so that its jobs are cancelled too. It cannot be interrupted, but it gets
-        no further than its next command."""
+    def _send_command(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() == self._interrupts.main:
+            return self._interrupts.shield(send, *args, **kwargs)
         thread = threading.current_thread()
-        owner: Calculation | None = getattr(thread, "hearth_calculation", None)
-        if owner is not None:
+        owner = self._owner(thread)
+        if owner is None:
+            return send(*args, **kwargs)
+        owner.commands.append(thread)
+        try:
+            # Nothing interrupts these threads, but they get no further than here.
             if owner.canceled:
                 raise SystemExit(f"this thread is of calculation {owner.id}, which was canceled: start another one")
-            return
-        if self._calculation is None or isinstance(thread, self._no_users) or self._client.get_thread_connection() is not None:
-            return
-        thread.hearth_calculation = self._calculation  # type: ignore[attr-defined]
-        self._set_job_group()
+            return send(*args, **kwargs)
+        finally:
+            owner.commands.remove(thread)
+
+    def _owner(self, thread: threading.Thread) -> Calculation | None:
+        """The calculation that a thread works for: the one that ran when it
+        first talked to the JVM. It gets that one's job group then, so that its
+        jobs are cancelled too. Threads that the JVM calls have groups already."""
+        owner: Calculation | None = getattr(thread, "hearth_calculation", None)
+        if owner is None and not isinstance(thread, self._no_users) and self._client.get_thread_connection() is None:
+            owner = thread.hearth_calculation = self._calculation  # type: ignore[attr-defined]
+            self._set_job_group()
+        return owner
 
     def _context(self) -> Any:
         """The SparkContext, which code may have stopped or replaced."""
@@ -701,7 +705,7 @@ class Spark:
                 context._jsc.setJobGroup(calculation.id, f"Calculation {calculation.id}", True)
 
     def begin(self, calculation: Calculation) -> None:
-        self._calculation, self._groups = calculation, {calculation.id}
+        self._calculation = calculation
         if self._gateway is None:
             return
         self._set_job_group()
@@ -719,10 +723,10 @@ class Spark:
             with contextlib.suppress(Exception):
                 self._main_connection.close()
 
-    def cancel_jobs(self) -> None:
+    def cancel_jobs(self, calculation: Calculation) -> None:
         context = self._context()
         if context is not None:
-            for group in list(self._groups):
+            for group in list(calculation.groups):
                 with contextlib.suppress(Exception):
                     context._jsc.sc().cancelJobGroup(group)
 
@@ -744,7 +748,7 @@ class Spark:
                 self._forced = True
                 self._main_thread.interrupt()
 
-    def progress(self, ok: bool) -> str:
+    def progress(self, calculation: Calculation, ok: bool) -> str:
         """What part of the calculation's Spark work is done, for people."""
         done = total = 0
         with contextlib.suppress(Exception):
@@ -753,7 +757,7 @@ class Spark:
             tracker = context.statusTracker()
             with contextlib.suppress(Exception):
                 jsc.listenerBus().waitUntilEmpty(200)
-            jobs = [job for group in self._groups for job in tracker.getJobIdsForGroup(group)]
+            jobs = [job for group in calculation.groups for job in tracker.getJobIdsForGroup(group)]
             if len(jobs) > 100:  # each costs round trips
                 return f"100% ({len(jobs)} jobs)" if ok else f"{len(jobs)} jobs"
             for id in jobs:
@@ -884,6 +888,10 @@ class Kernel:
             error = self._shell.run(calculation.code)
             if os.getpid() != self._pid:
                 self._leave_fork(error)
+            if calculation.canceled:
+                linger_until = time.monotonic() + LINGER
+                while calculation.commands and time.monotonic() < linger_until:
+                    time.sleep(TICK)
         with self._lock:
             self._running = None
             del self._known[calculation.id]
@@ -913,7 +921,7 @@ class Kernel:
             status=status,
             exit_status=exit_status,
             reason=reason,
-            progress=self._spark.progress(status == "ok"),
+            progress=self._spark.progress(calculation, status == "ok"),
             error=error
             and {
                 "ename": type(error).__name__,
@@ -953,7 +961,7 @@ class Kernel:
                     signal.pthread_kill(self._interrupts.main, CANCEL)
                     self._spark.force(since)
             if self._running is calculation:
-                self._spark.cancel_jobs()
+                self._spark.cancel_jobs(calculation)
                 if elapsed > CHILDREN_AFTER:
                     end_children(calculation.began, signal.SIGKILL if elapsed > CHILDREN_KILL_AFTER else signal.SIGTERM)
             calculation.done.wait(TICK)

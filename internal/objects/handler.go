@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"hearth"
@@ -86,7 +87,28 @@ func (h *handler) getBucketLocation(w http.ResponseWriter, r *http.Request, buck
 }
 
 // singleRange is the only form of Range that S3 knows; others it ignores.
-var singleRange = regexp.MustCompile(`^bytes=(\d+)?-(\d+)?$`)
+var singleRange = regexp.MustCompile(`^bytes=(\d*)-(\d*)$`)
+
+// rangeOf gives a Range as http.ServeContent takes it; "" is none. That one
+// refuses what S3 takes for no range (an end before the beginning) and for the
+// end of the object (a number that no object's size reaches).
+func rangeOf(header string) string {
+	m := singleRange.FindStringSubmatch(header)
+	if m == nil {
+		return ""
+	}
+	for i, digits := range m[1:] {
+		if digits != "" {
+			n, _ := strconv.ParseInt(digits, 10, 64) // too large a number becomes the largest
+			m[i+1] = strconv.FormatInt(n, 10)
+		}
+	}
+	first, last := m[1], m[2]
+	if first != "" && last != "" && (len(last) < len(first) || len(last) == len(first) && last < first) {
+		return ""
+	}
+	return "bytes=" + first + "-" + last
+}
 
 func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key string) error {
 	query := r.URL.Query()
@@ -101,9 +123,11 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 		return err
 	}
 	defer object.Close()
-	if !singleRange.MatchString(r.Header.Get("Range")) {
-		r.Header.Del("Range")
+	part := rangeOf(r.Header.Get("Range"))
+	if part == "bytes=-0" {
+		return outside(part)
 	}
+	r.Header.Set("Range", part)
 	header := w.Header()
 	header.Set("Content-Type", object.ContentType)
 	header.Set("Etag", quoted(object.ETag))
@@ -112,6 +136,10 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 	header.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(&refusals{ResponseWriter: w, request: r}, r, "", object.ModifiedAt, object)
 	return nil
+}
+
+func outside(part string) error {
+	return faultf(invalidRange, "The range %q is outside of the object.", part)
 }
 
 // refusals gives the refusals of http.ServeContent S3's form.
@@ -126,7 +154,7 @@ func (w *refusals) WriteHeader(status int) {
 	case http.StatusPreconditionFailed:
 		w.refuse(faultf(preconditionFails, "The object is not in the state that the request's conditions ask for."))
 	case http.StatusRequestedRangeNotSatisfiable:
-		w.refuse(faultf(invalidRange, "The range %q is outside of the object.", w.request.Header.Get("Range")))
+		w.refuse(outside(w.request.Header.Get("Range")))
 	default:
 		w.ResponseWriter.WriteHeader(status)
 	}

@@ -88,6 +88,8 @@ func TestHandler_GetObject(t *testing.T) {
 		"more than there is":  {"bytes=8-100", "89"},
 		"several ranges: all": {"bytes=0-1,3-4", "0123456789"},
 		"another unit: all":   {"lines=0-1", "0123456789"},
+		"an end before: all":  {"bytes=3-1", "0123456789"},
+		"an end beyond int64": {"bytes=8-99999999999999999999", "89"},
 	} {
 		t.Run("range, "+name, func(t *testing.T) {
 			body, _, err := get(t.Context(), s3.GetObjectInput{Range: aws.String(c.header)})
@@ -96,10 +98,12 @@ func TestHandler_GetObject(t *testing.T) {
 			}
 		})
 	}
-	t.Run("range outside", func(t *testing.T) {
-		_, _, err := get(t.Context(), s3.GetObjectInput{Range: aws.String("bytes=10-")})
-		wantCode(t, err, "InvalidRange", http.StatusRequestedRangeNotSatisfiable)
-	})
+	for _, outside := range []string{"bytes=10-", "bytes=99999999999999999999-", "bytes=-0"} {
+		t.Run("range outside, "+outside, func(t *testing.T) {
+			_, _, err := get(t.Context(), s3.GetObjectInput{Range: &outside})
+			wantCode(t, err, "InvalidRange", http.StatusRequestedRangeNotSatisfiable)
+		})
+	}
 	t.Run("odd key", func(t *testing.T) {
 		body, _, err := get(t.Context(), s3.GetObjectInput{Key: aws.String("odd key/ü+%2F\x01")})
 		if err != nil || body != "odd" {

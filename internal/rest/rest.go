@@ -2,7 +2,7 @@
 // a session's start took, what happened to it, and the output of a calculation
 // while it runs.
 //
-//	GET /v1/sessions/{id}                             a Session as JSON
+//	GET /v1/sessions/{id}                               a Session as JSON
 //	GET /v1/calculations/{id}/{stdout|stderr}?offset=N  bytes, until it has ended
 //
 // Errors have the form of the Athena API's.

@@ -22,6 +22,9 @@ type step struct {
 
 func (s step) idle() bool { return len(s.changes) == 0 }
 
+// ending is how a step that publishes ends the calculation.
+func (s step) ending() hearth.CalculationChange { return *s.changes[len(s.changes)-1].Calculation }
+
 func one(change hearth.Change) step { return step{changes: []hearth.Change{change}} }
 
 // onLaunched: the driver's processes run.
@@ -115,6 +118,8 @@ func onFinished(f facts, e hearth.DriverEvent) step {
 		calculation.To, calculation.Reason = hearth.CalculationCanceled, "The calculation was canceled per request"
 	case e.Outcome == hearth.OutcomeOK:
 		calculation.To = hearth.CalculationCompleted
+	case e.Outcome == hearth.OutcomeCanceled && f.session.State == hearth.SessionTerminating:
+		calculation.To, calculation.Reason = hearth.CalculationCanceled, hearth.ReasonCalculationEnded
 	case e.Outcome == hearth.OutcomeCanceled:
 		calculation.To, calculation.Reason = hearth.CalculationCanceled, e.Reason
 	default:
@@ -151,6 +156,10 @@ func onResponsive(f facts, e hearth.DriverEvent) step {
 	return one(hearth.Change{Session: change})
 }
 
+// exitCanceled is the exit status of code that was stopped, as shells have it
+// for SIGINT.
+const exitCanceled = 130
+
 // onExited ends the session and what ran in it. An end that was asked for, or
 // that the idle timeout brought, goes through TERMINATING like any other, and
 // has the reason that Athena gives to both; the event log tells them apart.
@@ -169,6 +178,9 @@ func onExited(f facts, e hearth.DriverEvent) step {
 			calculation.To, calculation.Reason = hearth.CalculationCanceled, hearth.ReasonCalculationEnded
 		case f.calculation.State == hearth.CalculationCanceling:
 			calculation.To = hearth.CalculationCanceled
+		}
+		if calculation.To == hearth.CalculationCanceled {
+			calculation.ExitStatus = exitCanceled
 		}
 	}
 

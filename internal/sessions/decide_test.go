@@ -177,6 +177,9 @@ func TestOnExited(t *testing.T) {
 		if last.Calculation.To != hearth.CalculationCanceled || last.Session.To != hearth.SessionFailed {
 			t.Errorf("calculation goes to %s, session to %s", last.Calculation.To, last.Session.To)
 		}
+		if last.Calculation.ExitStatus != 130 {
+			t.Errorf("exit status %d", last.Calculation.ExitStatus)
+		}
 	})
 	t.Run("a driver that dies while it is being ended has ended", func(t *testing.T) {
 		last := onEvent(facts{session: session(hearth.SessionTerminating)}, killed).changes[0]

@@ -6,9 +6,10 @@
 // same record: Start, Submit, Cancel and Terminate write what is wanted in one
 // transaction and wake the session's pursuit, which tells the driver what the
 // record asks for and the driver has not been told. What the driver does comes
-// back as events of its journal, and each event becomes one transaction that
-// also notes how far the journal has been read. So a server that dies between
-// any two steps carries on after its next start by doing the same again: the
-// record is re-read, telling a driver twice is harmless, and an event that was
-// acted upon is either behind the noted offset or refused by a guard.
+// back as events of its journal, and each event becomes one transaction, which
+// also notes how far the journal has been read when the event must not be acted
+// upon again. So a server that dies between any two steps carries on after its
+// next start by doing the same again: the record is re-read, telling a driver
+// twice is harmless, and an event that was acted upon is either behind the noted
+// offset or refused by a guard.
 package sessions

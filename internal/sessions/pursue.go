@@ -208,7 +208,7 @@ func (s *Service) follow(ctx context.Context, session hearth.Session, driver hea
 				return decision, nil
 			}
 			lost := e.Type == hearth.DriverExited
-			return decision, s.publish(ctx, *f.calculation, driver, lost, e.Reason)
+			return decision, s.publish(ctx, *f.calculation, driver, lost, e.Reason, decision.ending())
 		})
 	})
 }
@@ -216,7 +216,7 @@ func (s *Service) follow(ctx context.Context, session hearth.Session, driver hea
 // publish copies a calculation's files to the output location, where they have
 // to be before its end is told. When the driver was lost in the middle, there
 // is what it had written by then, and stderr ends with the reason.
-func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hearth.Driver, lost bool, reason string) error {
+func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hearth.Driver, lost bool, reason string, end hearth.CalculationChange) error {
 	for stream, uri := range map[hearth.Stream]string{hearth.Stdout: c.StdoutURI(), hearth.Stderr: c.StderrURI()} {
 		content, err := driver.Output(ctx, c.ID, stream, 0)
 		if hearth.KindOf(err) == hearth.KindNotFound {
@@ -236,7 +236,7 @@ func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hear
 	}
 	result, err := driver.Result(ctx, c.ID)
 	if hearth.KindOf(err) == hearth.KindNotFound {
-		result, err = lostResult(reason), nil
+		result, err = lostResult(end), nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the result of calculation %s: %w", c.ID, err)

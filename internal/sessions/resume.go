@@ -89,10 +89,15 @@ func (lostDriver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return nil, hearth.CalculationNotFound(id)
 }
 
-// lostResult is the result document of a calculation whose driver was lost.
-func lostResult(reason string) io.ReadCloser {
+// lostResult is the result document of a calculation whose driver was lost. It
+// says what the record will.
+func lostResult(end hearth.CalculationChange) io.ReadCloser {
+	status := hearth.OutcomeError
+	if end.To == hearth.CalculationCanceled {
+		status = hearth.OutcomeCanceled
+	}
 	text, _ := json.Marshal(map[string]any{ // strings and numbers only: cannot fail
-		"status": "error", "exit_status": 1, "reason": reason, "outputs": []any{},
+		"status": status, "exit_status": end.ExitStatus, "reason": end.Reason, "outputs": []any{},
 	})
 	return io.NopCloser(strings.NewReader(string(text)))
 }

@@ -342,11 +342,28 @@ func TestTerminate(t *testing.T) {
 		if s.StateChangeReason != "Session was terminated per request" || s.EndedAt.IsZero() || !s.IdleSince.IsZero() {
 			t.Errorf("session %+v", s)
 		}
-		if c = w.awaitCalculation(c.ID, hearth.CalculationCanceled); c.StateChangeReason == "" {
-			t.Error("the calculation has no reason")
+		if c = w.awaitCalculation(c.ID, hearth.CalculationCanceled); c.StateChangeReason != hearth.ReasonCalculationEnded {
+			t.Errorf("the calculation's reason is %q", c.StateChangeReason)
+		}
+		if result := w.objects.text(c.ResultURI() + "result.json"); !strings.Contains(result, `"status":"canceled"`) || !strings.Contains(result, `"exit_status":130`) {
+			t.Errorf("result %s", result)
 		}
 		if state, err := w.service.Terminate(t.Context(), s.ID); err != nil || state != hearth.SessionTerminated {
 			t.Errorf("terminating again: %s, %v", state, err)
+		}
+	})
+	t.Run("code that stopped before its driver did has the same reason", func(t *testing.T) {
+		w := newWorld(t)
+		s, d := w.idle()
+		c := w.submit(s.ID)
+		w.told(d, "execute "+c.ID)
+		if _, err := w.service.Terminate(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.told(d, "end")
+		d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeCanceled, Reason: "stopped"})
+		if c = w.awaitCalculation(c.ID, hearth.CalculationCanceled); c.StateChangeReason != hearth.ReasonCalculationEnded {
+			t.Errorf("reason %q", c.StateChangeReason)
 		}
 	})
 	t.Run("the idle timeout's end reads the same", func(t *testing.T) {

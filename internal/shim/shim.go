@@ -237,14 +237,15 @@ func (s *shim) explain(d death) death {
 	for _, p := range []*pump{s.output.stdout, s.output.stderr} {
 		_ = p.settle() // for the log; an error is found again when the files are closed
 	}
-	d.log = tail(filepath.Join(s.bundle, LogFile))
+	d.log = LogTail(s.bundle)
 	return d
 }
 
-// tail gives the end of a log, as far as it can be read.
-func tail(path string) string {
+// LogTail gives the end of a bundle's log, 64 KiB at most, as far as it can be
+// read.
+func LogTail(bundle string) string {
 	const most = 64 << 10
-	f, err := os.Open(path)
+	f, err := os.Open(filepath.Join(bundle, LogFile))
 	if err != nil {
 		return ""
 	}
