@@ -108,19 +108,21 @@ const anotherDirectory = "choose another directory with --data or HEARTH_HOME"
 
 // data looks at the data directory and its keys.
 func (d *doctor) data() {
-	info, err := os.Stat(string(d.at))
+	dir, found := d.settings.Data, d.settings.Data
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		dir, found = existing(dir), found+", made at the first start"
+		info, err = os.Stat(dir)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.note("data", healthy, d.settings.Data+", made at the first start", "")
-		return
 	case err != nil:
 		d.note("data", broken, err.Error(), "Make it readable for this user, or "+anotherDirectory+".")
 		return
 	case !info.IsDir():
-		d.note("data", broken, d.settings.Data+" is no directory", "Remove it, or "+anotherDirectory+".")
+		d.note("data", broken, dir+" is no directory", "Remove it, or "+anotherDirectory+".")
 		return
 	}
-	probe, err := os.CreateTemp(d.settings.Data, ".doctor-*")
+	probe, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
 		d.note("data", broken, err.Error(), "Make the directory writable for this user, or "+anotherDirectory+".")
 		return
@@ -133,11 +135,14 @@ func (d *doctor) data() {
 			return
 		}
 	}
-	d.note("data", healthy, d.settings.Data, "")
+	d.note("data", healthy, found, "")
 }
 
-// roomForWork is the free disk that a while of work wants.
-const roomForWork = 1 << 30 // bytes
+// Free disk, in bytes.
+const (
+	roomForWork = 1 << 30  // what a while of work wants
+	roomToStart = 64 << 20 // with less than that the first calculation may fill the disk
+)
 
 // disk looks at the room for data. That for engines is theirs to check.
 func (d *doctor) disk() {
@@ -146,6 +151,8 @@ func (d *doctor) disk() {
 	switch {
 	case err != nil:
 		d.note("disk", odd, err.Error(), "Check that there is room for data.")
+	case free < roomToStart:
+		d.note("disk", broken, found, "Make room, or "+anotherDirectory+".")
 	case free < roomForWork:
 		d.note("disk", odd, found, "Make room, or "+anotherDirectory+".")
 	default:

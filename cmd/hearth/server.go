@@ -190,7 +190,7 @@ func (s *server) Run(ctx context.Context) error {
 
 	record := serverRecord{Address: s.http.URL(), Identity: s.identity, PID: os.Getpid(), Started: time.Now(), Embedded: s.options.Embedded}
 	if err := record.write(s.at); err != nil {
-		return hearth.Internal(err, "writing "+s.at.recordFile())
+		return hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be written: %w. Make room there, or choose another one with --data or HEARTH_HOME.", err)
 	}
 	defer os.Remove(s.at.recordFile())
 

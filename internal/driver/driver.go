@@ -29,7 +29,7 @@ type Config struct {
 	Shim []string
 	// Prepare puts what the processes need into the bundle and says what they
 	// are; jvm is nil for a driver without Spark. The kernel's program is there
-	// already, as KernelFile; the launch's WorkingDirectory is never empty. Its
+	// already, as shim.KernelFile; the launch's WorkingDirectory is never empty. Its
 	// errors are for the user.
 	Prepare func(ctx context.Context, launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error)
 
@@ -43,11 +43,7 @@ type Config struct {
 	Log *slog.Logger // nil discards
 }
 
-// KernelFile is the kernel's program in a bundle.
-const KernelFile = "kernel.py"
-
 const (
-	workDir       = "work"      // the default working directory, in the bundle
 	removedPrefix = ".removed-" // a bundle that is being deleted
 )
 

@@ -250,7 +250,7 @@ func TestDriver_Faults(t *testing.T) {
 			prepare := c.Prepare
 			c.Prepare = func(ctx context.Context, l hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
 				k, jvm, err := prepare(ctx, l, bundle)
-				return k, jvm, errors.Join(err, os.WriteFile(filepath.Join(bundle, driver.KernelFile), []byte("import nonsuch"), 0o600))
+				return k, jvm, errors.Join(err, os.WriteFile(filepath.Join(bundle, shim.KernelFile), []byte("import nonsuch"), 0o600))
 			}
 		})
 		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})

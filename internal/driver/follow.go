@@ -133,6 +133,9 @@ func (d *driver) missingExit() (shim.Event, error) {
 			return exit, err
 		}
 	}
+	if err := os.RemoveAll(filepath.Join(d.bundle, shim.TemporaryDir)); err != nil {
+		return exit, err
+	}
 	exit.Calculation, err = d.unfinished()
 	return exit, err
 }

@@ -44,7 +44,7 @@ const patience = 60 * time.Second
 func light(python string) func(context.Context, hearth.Launch, string) (shim.Process, *shim.Process, error) {
 	return func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
 		return shim.Process{
-			Argv: []string{python, filepath.Join(bundle, driver.KernelFile)},
+			Argv: []string{python, filepath.Join(bundle, shim.KernelFile)},
 			Env:  []string{"HOME=" + bundle, "PATH=/usr/bin:/bin"},
 		}, nil, nil
 	}

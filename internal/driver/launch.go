@@ -49,14 +49,14 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 	}
 	begun := shim.Seconds(time.Now())
 	if launch.WorkingDirectory == "" {
-		launch.WorkingDirectory = filepath.Join(bundle, workDir)
+		launch.WorkingDirectory = filepath.Join(bundle, shim.WorkDir)
 	}
 	err := errors.Join(
-		os.MkdirAll(filepath.Join(bundle, workDir), 0o700),
+		os.MkdirAll(filepath.Join(bundle, shim.WorkDir), 0o700),
 		os.RemoveAll(filepath.Join(bundle, shim.GatewayFile)), // of a launch that never finished
 	)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(bundle, KernelFile), kernel.Source, 0o600)
+		err = os.WriteFile(filepath.Join(bundle, shim.KernelFile), kernel.Source, 0o600)
 	}
 	if err != nil {
 		return shim.Launch{}, cannot(err)

@@ -16,7 +16,7 @@ import (
 func sparkDriver(t testing.TB) *driver {
 	t.Helper()
 	dir := t.TempDir()
-	_, jvm, err := testenv.Engine(t).Processes(hearth.Launch{SessionID: "kernel", Master: "local[2]"}, dir)
+	_, jvm, err := testenv.Engine(t).Processes(hearth.Launch{SessionID: "kernel", Master: "local[2]", WorkingDirectory: dir}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -317,6 +317,7 @@ func (s *shim) leave(exit Event) []error {
 		s.record(exit),
 		s.journal.file.Sync(),
 		Save(s.bundle, ExitFile, exit),
+		os.RemoveAll(filepath.Join(s.bundle, TemporaryDir)),
 	}
 	s.board.set(func(b *standing) { b.calculation, b.over = "", true })
 	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)

