@@ -228,5 +228,5 @@ type Objects interface {
 	// when there is no such bucket, and an error of content as it is.
 	Put(ctx context.Context, uri, contentType string, content io.Reader) error
 	// Open returns KindNotFound when there is no such object.
-	Open(ctx context.Context, uri string) (io.ReadCloser, error)
+	Open(ctx context.Context, uri string) (io.ReadSeekCloser, error)
 }

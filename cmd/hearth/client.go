@@ -39,6 +39,9 @@ type client struct {
 func newClient(g *globals, settings config.Config) (*client, error) {
 	c := &client{region: settings.Region}
 	if g.Endpoint != "" {
+		if at, err := url.Parse(g.Endpoint); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+			return nil, hearth.Errorf(hearth.KindInvalid, "%q is not the address of a server. Write it as http://127.0.0.1:8650.", g.Endpoint)
+		}
 		c.locate = func(context.Context) (string, error) { return strings.TrimSuffix(g.Endpoint, "/"), nil }
 		c.keys = sigv4.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 		c.region = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), c.region)
@@ -61,16 +64,22 @@ func (m *Main) ask(g *globals, do func(context.Context, *client) error) error {
 	if err != nil {
 		return err
 	}
-	at := home(settings.Data)
+	ctx, cancel := m.interruptible()
+	defer cancel()
+	locate := func(ctx context.Context) (string, error) { return locateServer(ctx, home(settings.Data)) }
+	if g.Endpoint == "" {
+		// Before the keys are read, which would be made where there are none.
+		if _, err := locate(ctx); err != nil {
+			return err
+		}
+	}
 	c, err := newClient(g, settings)
 	if err != nil {
 		return err
 	}
 	if c.locate == nil {
-		c.locate = func(ctx context.Context) (string, error) { return locateServer(ctx, at) }
+		c.locate = locate
 	}
-	ctx, cancel := m.interruptible()
-	defer cancel()
 	return do(ctx, c)
 }
 
@@ -186,8 +195,14 @@ func (c *client) send(ctx context.Context, service, method, path string, header 
 		if err == nil {
 			return refused(response)
 		}
-		if ctx.Err() != nil || attempt == 2 {
+		if ctx.Err() != nil {
 			return nil, err
+		}
+		if attempt == 2 {
+			if failure, ok := errors.AsType[*url.Error](err); ok {
+				err = failure.Err // without the address once more
+			}
+			return nil, hearth.Errorf(hearth.KindUnavailable, "The server at %s does not answer: %w. Start it with hearth serve, or name another one with --endpoint.", address, err)
 		}
 		gone = address
 	}

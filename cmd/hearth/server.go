@@ -94,6 +94,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Drivers:     s.drivers(),
 		Objects:     s.objects,
 		MaxSessions: settings.MaxSessions,
+		KeepDrivers: settings.KeepDrivers.Duration,
 		Log:         s.log,
 	})
 	s.await("the server starts")

@@ -74,6 +74,11 @@ type Config struct {
 	// ended; one more is refused. 0 is no limit. Default: 0.
 	MaxSessions int `toml:"max_sessions"`
 
+	// KeepDrivers is how long the log, the journal and the files of an ended
+	// session's driver are kept. Results are kept elsewhere, and for ever. 0s
+	// keeps them for ever. Default: 168h (a week).
+	KeepDrivers Duration `toml:"keep_drivers"`
+
 	// MaxBody is the most bytes that the body of an API request may have.
 	// Default: 1048576.
 	MaxBody int64 `toml:"max_body"`
@@ -130,6 +135,7 @@ func Default() Config {
 		Account:           "123456789012",
 		Region:            "us-east-1",
 		DriverMemory:      "2g",
+		KeepDrivers:       Duration{7 * 24 * time.Hour},
 		MaxBody:           1 << 20,
 		Heartbeat:         Duration{5 * time.Second},
 		UnresponsiveAfter: Duration{30 * time.Second},
@@ -168,6 +174,10 @@ func decodeError(path string, err error) error {
 	}
 	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := wrong.Position()
+		if kind, isKind := strings.CutPrefix(wrong.Error(), "toml: cannot decode TOML "); isKind {
+			kind, _, _ = strings.Cut(kind, " ")
+			return hearth.Errorf(hearth.KindInvalid, "%s, line %d: %s cannot be of the type %s. See the manual for what it takes.", path, line, strings.Join(wrong.Key(), "."), kind)
+		}
 		return hearth.Errorf(hearth.KindInvalid, "%s, line %d, column %d: %s.", path, line, column, strings.TrimPrefix(wrong.Error(), "toml: "))
 	}
 	return hearth.Errorf(hearth.KindInvalid, "%s: %w.", path, err)
@@ -234,6 +244,9 @@ func (c Config) checkTimes() error {
 		if t.span.Duration < time.Millisecond {
 			return refuse(t.name, t.span, "write a time of at least 1ms, like 5s")
 		}
+	}
+	if c.KeepDrivers.Duration < 0 {
+		return refuse("keep_drivers", c.KeepDrivers, "0s keeps for ever")
 	}
 	if c.UnresponsiveAfter.Duration <= c.Heartbeat.Duration {
 		return refuse("unresponsive_after", c.UnresponsiveAfter, "it has to be longer than heartbeat, which is "+c.Heartbeat.String())

@@ -73,6 +73,7 @@ func TestLoad(t *testing.T) {
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"
 			max_sessions = 7
+			keep_drivers = "24h"
 			max_body = 2000000
 			heartbeat = "1s"
 			unresponsive_after = "2s"
@@ -103,7 +104,7 @@ func TestLoad(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an unknown setting":        {"region = \"x\"\n\nlisten_on = \"127.0.0.1:1\"\n", "line 3: listen_on is no setting"},
 		"an unknown table":          {"[tls]\ncert = \"x\"\n", "line 1: tls is no setting"},
-		"a setting of another type": {"max_sessions = \"many\"\n", "line 1"},
+		"a setting of another type": {"region = \"x\"\nmax_sessions = \"many\"\n", "line 2: max_sessions cannot be of the type string"},
 		"a time without a unit":     {"region = \"x\"\nheartbeat = \"5\"\n", "line 2"},
 		"a time as a number":        {"heartbeat = 5\n", "5 is not a time span"},
 		"what is not TOML":          {"listen\n", "line 1"},

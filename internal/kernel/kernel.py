@@ -525,6 +525,7 @@ class Shell(InteractiveShell):
         calculation = self._interrupts.calculation
         if calculation is not None:  # else a thread that outlived its calculation
             self._channel.send_output(type, calculation.id, data, metadata or {})
+            self._interrupts.land()
 
     def run(self, code: str) -> BaseException | None:
         """Runs code and returns what it raised. The error is not printed yet,

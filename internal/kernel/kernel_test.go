@@ -361,6 +361,7 @@ while True:
 		{"a lock that nobody opens", "lock = threading.Lock()\nlock.acquire()\nsoon()\nlock.acquire()"},
 		{"a thread that does not end", "thread = threading.Thread(target=time.sleep, args=[600], daemon=True)\nthread.start()\nsoon()\nthread.join()"},
 		{"printing without end", "while True: print('on')"},
+		{"showing without end", "print('on')\nwhile True: display('x' * 1000)"},
 		{"a subprocess", "soon()\nsubprocess.run(['sleep', '600'])"},
 		{"a subprocess that hides from signals", "soon()\nos.system('sleep 600')"},
 		{"an await", "soon()\nawait asyncio.sleep(600)"},

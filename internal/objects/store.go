@@ -81,14 +81,14 @@ func (s *Store) Put(ctx context.Context, uri, contentType string, content io.Rea
 }
 
 // Open opens the object of an s3:// URI (see hearth.Objects).
-func (s *Store) Open(_ context.Context, uri string) (io.ReadCloser, error) {
+func (s *Store) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	bucket, key, err := parseURI(uri)
 	if err != nil {
 		return nil, err
 	}
 	o, err := s.open(bucket, key)
 	if err != nil {
-		return nil, err // a nil *Object is not a nil io.ReadCloser
+		return nil, err // a nil *Object is not a nil io.ReadSeekCloser
 	}
 	return o, nil
 }

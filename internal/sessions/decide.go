@@ -134,6 +134,22 @@ func onFinished(f facts, e hearth.DriverEvent) step {
 	return step{changes: []hearth.Change{{Session: session, Calculation: calculation}}, publish: true}
 }
 
+// unpublished is the same end of a calculation whose files the output location
+// refuses for good: code without readable results has not COMPLETED.
+func (s step) unpublished(why string) step {
+	why = "The calculation's files could not be written to its output location: " + why
+	for _, change := range s.changes {
+		switch c := change.Calculation; {
+		case c == nil:
+		case c.To == hearth.CalculationCompleted:
+			c.To, c.Reason, c.ExitStatus = hearth.CalculationFailed, hearth.ClipReason(why), 1
+		default:
+			c.Reason = hearth.ClipReason(c.Reason + ". " + why)
+		}
+	}
+	return s
+}
+
 func onUnresponsive(f facts, e hearth.DriverEvent) step {
 	if !hearth.SessionTransitions.Allows(f.session.State, hearth.SessionDegraded) {
 		return step{}

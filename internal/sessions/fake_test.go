@@ -18,13 +18,14 @@ import (
 type drivers struct {
 	mu       sync.Mutex
 	byID     map[string]*driver
+	removed  chan string
 	refusal  error                      // what Launch answers, when not nil
 	adoption map[string]hearth.Adoption // what Recover answers; Alive when absent
 	launched chan *driver
 }
 
 func newDrivers() *drivers {
-	return &drivers{byID: map[string]*driver{}, adoption: map[string]hearth.Adoption{}, launched: make(chan *driver, 100)}
+	return &drivers{byID: map[string]*driver{}, adoption: map[string]hearth.Adoption{}, launched: make(chan *driver, 100), removed: make(chan string, 100)}
 }
 
 func (d *drivers) Launch(_ context.Context, launch hearth.Launch) (hearth.Driver, error) {
@@ -59,7 +60,7 @@ func (d *drivers) Known(context.Context) ([]string, error) {
 	return slices.Collect(maps.Keys(d.byID)), nil
 }
 
-func (d *drivers) Remove(context.Context, string) error { return nil }
+func (d *drivers) Remove(_ context.Context, id string) error { d.removed <- id; return nil }
 
 // driver keeps what it was told, and a journal that the test writes.
 type driver struct {
@@ -144,6 +145,7 @@ type objects struct {
 	mu     sync.Mutex
 	byURI  map[string][]byte
 	down   bool
+	gone   bool          // as if the bucket had been deleted
 	denied chan struct{} // has a token after each Put that found it down
 }
 
@@ -160,20 +162,27 @@ func (o *objects) Put(_ context.Context, uri, _ string, content io.Reader) error
 		o.denied <- struct{}{}
 		return hearth.Errorf(hearth.KindUnavailable, "the output location is down: %w", errDown)
 	}
+	if o.gone {
+		return hearth.Errorf(hearth.KindNotFound, "There is no bucket for %s.", uri)
+	}
 	text, err := io.ReadAll(content)
 	o.byURI[uri] = text
 	return err
 }
 
-func (o *objects) Open(_ context.Context, uri string) (io.ReadCloser, error) {
+func (o *objects) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text, ok := o.byURI[uri]
 	if !ok {
 		return nil, hearth.Errorf(hearth.KindNotFound, "no object at %s", uri)
 	}
-	return io.NopCloser(bytes.NewReader(text)), nil
+	return object{bytes.NewReader(text)}, nil
 }
+
+type object struct{ *bytes.Reader }
+
+func (object) Close() error { return nil }
 
 func (o *objects) setDown(down bool) {
 	o.mu.Lock()

@@ -208,7 +208,13 @@ func (s *Service) follow(ctx context.Context, session hearth.Session, driver hea
 				return decision, nil
 			}
 			lost := e.Type == hearth.DriverExited
-			return decision, s.publish(ctx, *f.calculation, driver, lost, e.Reason, decision.ending())
+			err := s.publish(ctx, *f.calculation, driver, lost, e.Reason, decision.ending())
+			switch hearth.KindOf(err) {
+			case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied: // for good: waiting would not help
+				s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
+				return decision.unpublished(hearth.MessageOf(err)), nil
+			}
+			return decision, err
 		})
 	})
 }

@@ -26,6 +26,12 @@ const notebookIDConfig = "NotebookId"
 // does not take, KindIdempotencyMismatch, and KindTooMany over the limit of
 // sessions. What goes wrong after the session is recorded is told by its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
+	s.mu.Lock()
+	ending := s.ending
+	s.mu.Unlock()
+	if ending {
+		return hearth.Session{}, hearth.Errorf(hearth.KindUnavailable, "The server is stopping and ends its sessions. Start the session when it is back.")
+	}
 	group, err := s.store.WorkGroup(ctx, r.WorkGroup)
 	if err != nil {
 		return hearth.Session{}, err

@@ -12,19 +12,34 @@ import (
 
 // Resume takes up the sessions that an earlier server left. It returns when
 // all are being tended; each finds its driver, or learns of its loss, by itself.
-// A driver whose session is not live on record is a stray, and is told to end.
+// What else drivers have left is looked through beside that, and then each hour.
 func (s *Service) Resume(ctx context.Context) error {
 	live, err := s.store.LiveSessions(ctx)
 	if err != nil {
 		return err
 	}
-	known := make(map[string]bool, len(live))
 	for _, session := range live {
-		known[session.ID] = true
 		s.tend(session.ID, s.adopt)
 	}
-	return s.endStrays(ctx, known)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving.Err() == nil {
+		s.tending.Go(func() {
+			for {
+				if err := s.sweep(s.leaving); err != nil && s.leaving.Err() == nil {
+					s.log.Error("what drivers left could not be looked through", "error", err)
+				}
+				if !pause(s.leaving, sweepEvery) {
+					return
+				}
+			}
+		})
+	}
+	return nil
 }
+
+// sweepEvery is how often what ended drivers left is looked through.
+const sweepEvery = time.Hour
 
 // adopt finds the driver that an earlier server launched. One that was intended
 // and never launched is launched now. Any other of which nothing is left is
@@ -45,25 +60,36 @@ func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 	}
 }
 
-func (s *Service) endStrays(ctx context.Context, known map[string]bool) error {
+// sweep ends strays, which are drivers whose session is not live on record, and
+// removes what drivers of sessions left that ended long enough ago.
+func (s *Service) sweep(ctx context.Context) error {
 	ids, err := s.drivers.Known(ctx)
-	if err != nil {
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := s.sweepOne(ctx, id); err != nil {
+			s.log.Warn("what a driver left could not be cleared", "session", id, "error", err)
+		}
+	}
+	return err
+}
+
+func (s *Service) sweepOne(ctx context.Context, id string) error {
+	session, err := s.store.Session(ctx, id)
+	unknown := hearth.KindOf(err) == hearth.KindNotFound
+	if err != nil && !unknown || err == nil && !session.State.Ended() {
 		return err
 	}
-	for _, id := range ids {
-		if known[id] {
-			continue
-		}
-		driver, adoption, err := s.drivers.Recover(ctx, id)
-		if err == nil && adoption == hearth.Alive {
-			s.log.Warn("a driver whose session is not live is told to end", "session", id)
-			err = driver.End(ctx)
-		}
-		if err != nil {
-			s.log.Error("a stray driver could not be ended", "session", id, "error", err)
-		}
+	if s.keepDrivers > 0 && !unknown && time.Since(session.EndedAt) > s.keepDrivers {
+		return s.drivers.Remove(ctx, id)
 	}
-	return nil
+	driver, adoption, err := s.drivers.Recover(ctx, id)
+	if err != nil || adoption != hearth.Alive {
+		return err
+	}
+	s.log.Warn("a driver whose session is not live is told to end", "session", id)
+	return driver.End(ctx)
 }
 
 // lostDriver stands for a driver of which nothing is left: its journal is one

@@ -2,7 +2,6 @@ package sessions
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -19,6 +18,9 @@ type Config struct {
 
 	// MaxSessions is the most sessions that may live at once; 0 sets no limit.
 	MaxSessions int
+	// KeepDrivers is how long what the driver of an ended session left (its
+	// log, journal and files) is kept; 0 keeps it for ever.
+	KeepDrivers time.Duration
 	// Log gets what no caller is there to be told; nil discards it.
 	Log *slog.Logger
 }
@@ -30,6 +32,7 @@ type Service struct {
 	drivers     hearth.Drivers
 	objects     hearth.Objects
 	maxSessions int
+	keepDrivers time.Duration
 	log         *slog.Logger
 
 	changes notices
@@ -38,8 +41,9 @@ type Service struct {
 	leave   context.CancelFunc
 	tending sync.WaitGroup
 
-	mu   sync.Mutex
-	live map[string]*pursuit // by session id; a session is here until it has ended
+	mu     sync.Mutex
+	live   map[string]*pursuit // by session id; a session is here until it has ended
+	ending bool                // no session may start any more
 }
 
 // errLeaving ends what would wait longer than the server is there.
@@ -52,6 +56,7 @@ func New(c Config) *Service {
 		drivers:     c.Drivers,
 		objects:     c.Objects,
 		maxSessions: c.MaxSessions,
+		keepDrivers: c.KeepDrivers,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
 	}
@@ -71,12 +76,24 @@ func (s *Service) Close() {
 	s.tending.Wait() // no tending begins any more
 }
 
-// EndAll asks all live sessions to end and waits until they have, or ctx is done.
+// EndAll lets no session start any more, asks all live ones to end, and waits
+// until they have, or ctx is done.
 func (s *Service) EndAll(ctx context.Context) error {
-	live, err := s.store.LiveSessions(ctx)
-	if err != nil {
-		return err
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
+	for {
+		live, err := s.store.LiveSessions(ctx)
+		if err != nil || len(live) == 0 {
+			return err
+		}
+		if err := s.endEach(ctx, live); err != nil {
+			return err
+		}
 	}
+}
+
+func (s *Service) endEach(ctx context.Context, live []hearth.Session) error {
 	for _, session := range live {
 		if _, err := s.Terminate(ctx, session.ID); err != nil {
 			return err
@@ -221,7 +238,7 @@ func (s *Service) published(ctx context.Context, c hearth.Calculation, stream he
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.CopyN(io.Discard, content, offset); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := content.Seek(offset, io.SeekStart); err != nil {
 		content.Close()
 		return nil, hearth.Internal(err, "skip to the offset in "+uri)
 	}

@@ -25,6 +25,7 @@ type world struct {
 	objects *objects
 	service *sessions.Service
 	limit   int
+	keep    time.Duration
 }
 
 func newWorld(t *testing.T, options ...func(*world)) *world {
@@ -62,7 +63,7 @@ func version(name string) hearth.EngineVersion {
 }
 
 func (w *world) open() {
-	w.service = sessions.New(sessions.Config{Store: w.store, Drivers: w.drivers, Objects: w.objects, MaxSessions: w.limit})
+	w.service = sessions.New(sessions.Config{Store: w.store, Drivers: w.drivers, Objects: w.objects, MaxSessions: w.limit, KeepDrivers: w.keep})
 }
 
 // restart leaves as a server that stops, and begins as one that starts.
@@ -291,6 +292,18 @@ func TestSubmit(t *testing.T) {
 		w.objects.setDown(false)
 		w.awaitCalculation(c.ID, hearth.CalculationCompleted)
 	})
+	t.Run("fails when the output location refuses for good, and the session goes on", func(t *testing.T) {
+		w := newWorld(t)
+		s, d := w.idle()
+		c := w.submit(s.ID)
+		w.told(d, "execute "+c.ID)
+		w.objects.gone = true
+		d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK})
+		if c = w.awaitCalculation(c.ID, hearth.CalculationFailed); !strings.Contains(c.StateChangeReason, "no bucket for s3://hearth/") {
+			t.Errorf("reason %q", c.StateChangeReason)
+		}
+		w.awaitSession(s.ID, hearth.SessionIdle)
+	})
 	t.Run("a lost driver fails the calculation and leaves the reason in its stderr", func(t *testing.T) {
 		w := newWorld(t)
 		s, d := w.idle()
@@ -501,6 +514,18 @@ func TestResume(t *testing.T) {
 	})
 }
 
+func TestSweep(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.keep = time.Nanosecond })
+	ended, d := w.idle()
+	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitRequested})
+	w.awaitSession(ended.ID, hearth.SessionTerminated)
+	live, _ := w.idle()
+	w.restart()
+	if got := <-w.drivers.removed; got != ended.ID {
+		t.Errorf("removed what the driver of %s left; %s ended and %s lives", got, ended.ID, live.ID)
+	}
+}
+
 func TestOutput(t *testing.T) {
 	read := func(t *testing.T, w *world, c hearth.Calculation, offset int64) string {
 		t.Helper()
@@ -566,6 +591,8 @@ func TestEndAll(t *testing.T) {
 	if s, err := w.service.Session(t.Context(), s.ID); err != nil || s.State != hearth.SessionTerminated {
 		t.Errorf("session is %s, %v", s.State, err)
 	}
+	_, err := w.service.Start(t.Context(), "KEY", hearth.SessionRequest{WorkGroup: "primary"})
+	refused(t, err, hearth.KindUnavailable, "stopping")
 
 	t.Run("a server that leaves meanwhile ends the waiting", func(t *testing.T) {
 		w := newWorld(t)

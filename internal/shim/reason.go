@@ -46,17 +46,29 @@ func (d death) cause(starting bool) Event {
 }
 
 // mistake finds the lines in which Java, Spark and Python say what is wrong.
-var mistake = regexp.MustCompile(`^(?:Exception in thread "[^"]*" |(Caused by: )|# )?((?:Error|Unrecognized|Invalid|Could not|Conflicting|Fatal Python error|Terminating due to|There is insufficient memory)\b.*|(?:[\w$]+\.)*[\w$]*(?:Exception|Error): .*)`)
+var mistake = regexp.MustCompile(`^(?:Exception in thread "[^"]*" |(Caused by: )|# )?((?:Error|Unrecognized|Invalid|Could not|Conflicting|Fatal Python error|There is insufficient memory)\b.*|(?:[\w$]+\.)*[\w$]*(?:Exception|Error): .*)`)
 
-// lastWords picks from a log what explains an end: at the start the first thing
-// that went wrong, since the rest follows from it, and later what went wrong
-// last. A start that failed without such a line is explained by the log's end.
+// fatal finds the lines that a process says as its last. While a driver serves,
+// other errors in its log are those of calculations, and no cause of its end.
+var fatal = regexp.MustCompile(`(?m)^(?:# )?((?:Fatal Python error|Terminating due to|There is insufficient memory)\b.*)`)
+
+// lastWords picks from a log what explains an end.
 func lastWords(log string, starting bool) string {
-	const recent = 40
 	lines := strings.Split(strings.TrimSpace(log), "\n")
-	if !starting {
-		lines = lines[max(0, len(lines)-recent):]
+	if starting {
+		return startMistake(lines)
 	}
+	const recent = 40
+	last := fatal.FindAllStringSubmatch(strings.Join(lines[max(0, len(lines)-recent):], "\n"), -1)
+	if last == nil {
+		return ""
+	}
+	return last[len(last)-1][1]
+}
+
+// startMistake picks the first thing that went wrong at the start, since the
+// rest follows from it. A start without such a line is explained by its log's end.
+func startMistake(lines []string) string {
 	what, why := "", ""
 	for i, line := range lines {
 		m := mistake.FindStringSubmatch(strings.TrimSpace(line))
@@ -64,17 +76,17 @@ func lastWords(log string, starting bool) string {
 		case m == nil:
 		case m[1] != "":
 			why = m[2]
-		case what == "" || !starting:
-			what, why = m[2], ""
+		case what == "":
+			what = m[2]
 			if strings.HasSuffix(what, "initialization of VM") && i+1 < len(lines) { // what is wrong comes after it
 				what = lines[i+1]
 			}
 		}
 	}
 	switch {
-	case what == "" && starting:
+	case what == "":
 		return strings.Join(lines[max(0, len(lines)-3):], " | ")
-	case what != "" && why != "":
+	case why != "":
 		return what + ", caused by " + why
 	}
 	return what

@@ -59,10 +59,10 @@ func TestDeath_Cause(t *testing.T) {
 			false,
 			"The driver's Java process ended by itself with status 3: Terminating due to java.lang.OutOfMemoryError: Java heap space",
 		},
-		"an old error does not explain": {
-			death{process: JVMProcess, code: 3, log: "java.lang.Error: of earlier\n" + strings.Repeat("noise\n", 40)},
+		"an error of a calculation does not explain": {
+			death{process: KernelProcess, code: 7, log: "java.lang.IllegalStateException: unread block data"},
 			false,
-			"The driver's Java process ended by itself with status 3",
+			"The driver's Python process ended by itself with status 7",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
