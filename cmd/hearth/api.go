@@ -148,14 +148,13 @@ func (c *client) stopCalculation(ctx context.Context, id string) (json.RawMessag
 	return c.call(ctx, "StopCalculationExecution", athena.StopCalculationExecutionRequest{CalculationExecutionID: &id}, nil)
 }
 
-// startPhases tells where the time of a session's start went.
-func (c *client) startPhases(ctx context.Context, id string) ([]rest.Phase, error) {
+// story tells where the time of a session's start went, and what happened to it.
+func (c *client) story(ctx context.Context, id string) (session rest.Session, err error) {
 	body, err := c.get(ctx, "/v1/sessions/"+url.PathEscape(id))
 	if err != nil {
-		return nil, err
+		return session, err
 	}
 	defer body.Close()
-	var session rest.Session
 	err = json.NewDecoder(body).Decode(&session)
-	return session.Phases, err
+	return session, err
 }

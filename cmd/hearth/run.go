@@ -227,7 +227,8 @@ func (r *run) end() error {
 	if err != nil {
 		return err
 	}
-	r.phases, err = r.client.startPhases(r.leave, r.sessionID)
+	story, err := r.client.story(r.leave, r.sessionID)
+	r.phases = story.Phases
 	return err
 }
 

@@ -101,7 +101,7 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 		if g.json() {
 			return printJSON(m.Stdout, raw)
 		}
-		phases, err := c.startPhases(ctx, s.ID)
+		story, err := c.story(ctx, s.ID)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 		t.field("workgroup", value(session.WorkGroup))
 		t.field("engine", value(session.EngineVersion))
 		t.field("started", shown(status.StartDateTime.Time))
-		t.field("start took", phased(phases))
+		t.field("start took", phased(story.Phases))
 		t.field("idle since", shown(status.IdleSinceDateTime.Time))
 		t.field("ended", shown(status.EndDateTime.Time))
 		t.field("idle timeout", fmt.Sprintf("%d minutes", value(configuration.SessionIdleTimeoutInMinutes)))
@@ -127,6 +127,9 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 		}
 		t.field("results", value(configuration.WorkingDirectory))
 		t.field("role", value(configuration.ExecutionRole))
+		for _, e := range story.Events {
+			t.field(shown(e.At), happened(e))
+		}
 		return t.flush()
 	})
 }
@@ -151,6 +154,20 @@ func phased(phases []rest.Phase) string {
 		parts = append(parts, phase.Name+" "+seconds(took))
 	}
 	return seconds(total) + " (" + strings.Join(parts, ", ") + ")"
+}
+
+// happened is an event in a line: IDLE → BUSY, or calculation ID RUNNING → FAILED: reason.
+func happened(e rest.Event) string {
+	text := strings.TrimPrefix(e.From+" → "+e.To, " → ")
+	if e.CalculationID != "" {
+		text = "calculation " + e.CalculationID + " " + text
+	}
+	for _, why := range []string{e.Reason, e.Note} {
+		if why != "" {
+			text += ": " + clipped(why, 100)
+		}
+	}
+	return text
 }
 
 // dpuTime is a DPU figure for people.

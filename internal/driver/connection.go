@@ -35,8 +35,12 @@ type connection struct {
 // errNoSocket says that nobody listens, rather than listens badly.
 var errNoSocket = errors.New("the shim does not listen")
 
-// welcomeTimeout is for a shim that is stopped or starved.
-const welcomeTimeout = 5 * time.Second
+// Timeouts are for a shim that is stopped or starved. What it replies to may
+// have had to wait for the disk.
+const (
+	welcomeTimeout = 5 * time.Second
+	replyTimeout   = 30 * time.Second
+)
 
 // connect greets the shim with what the caller wants to be shown. The
 // connection closes when ctx is done.
@@ -90,7 +94,7 @@ func (d *driver) request(ctx context.Context, r shim.Message) (refusal string, e
 	if err == nil {
 		defer conn.Close()
 		r.Type, r.ID = shim.MessageRequest, 1
-		err = kernel.WriteFrame(conn, r)
+		err = errors.Join(conn.SetDeadline(time.Now().Add(replyTimeout)), kernel.WriteFrame(conn, r))
 	}
 	var reply shim.Message
 	if err == nil {

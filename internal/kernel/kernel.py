@@ -55,7 +55,7 @@ from traitlets.config import Config
 CONTROL = 3  # the descriptor of the control channel
 MAX_FRAME = 64 << 20
 MAX_TEXT = 64 << 10  # of an error's text in a frame; stderr has all of it
-MAX_REASON = 2000
+MAX_REASON = 960  # a StateChangeReason has 1024 characters
 
 # Cancelling: what is tried, and how long after the request or, for a call into
 # the JVM, how long after the call began if that was later. Seconds.

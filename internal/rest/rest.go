@@ -29,25 +29,12 @@ type Sessions interface {
 	Output(ctx context.Context, calculationID string, stream hearth.Stream, offset int64) (io.ReadCloser, error)
 }
 
-// Session is the answer about a session. Times that are not reached are left
-// out.
+// Session is the answer about a session: what the Athena API has no members for.
 type Session struct {
-	ID          string              `json:"id"`
-	WorkGroup   string              `json:"workgroup"`
-	Description string              `json:"description,omitempty"`
-	Owner       string              `json:"owner"`
-	Engine      string              `json:"engine"`
-	State       hearth.SessionState `json:"state"`
-	Reason      string              `json:"reason,omitempty"`
-	StartedAt   time.Time           `json:"started_at"`
-	ModifiedAt  time.Time           `json:"modified_at"`
-	IdleSince   time.Time           `json:"idle_since,omitzero"`
-	EndedAt     time.Time           `json:"ended_at,omitzero"`
-	IdleTimeout float64             `json:"idle_timeout_s"`
-	DPUMillis   int64               `json:"dpu_ms"`
-	Results     string              `json:"results"` // s3:// location of its calculations' files
-	Phases      []Phase             `json:"phases"`  // of its start, in order
-	Events      []Event             `json:"events"`  // oldest first
+	ID     string              `json:"id"`
+	State  hearth.SessionState `json:"state"`
+	Phases []Phase             `json:"phases"` // of its start, in order
+	Events []Event             `json:"events"` // oldest first
 }
 
 // Phase is one part of a session's start.
@@ -128,24 +115,7 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := Session{
-		ID:          s.ID,
-		WorkGroup:   s.WorkGroup,
-		Description: s.Description,
-		Owner:       s.Owner,
-		Engine:      s.Engine.Effective,
-		State:       s.State,
-		Reason:      s.StateChangeReason,
-		StartedAt:   s.StartedAt,
-		ModifiedAt:  s.ModifiedAt,
-		IdleSince:   s.IdleSince,
-		EndedAt:     s.EndedAt,
-		IdleTimeout: s.Configuration.IdleTimeout.Seconds(),
-		DPUMillis:   s.DPUMillis,
-		Results:     s.Configuration.WorkingDirectory,
-		Phases:      []Phase{},
-		Events:      []Event{},
-	}
+	answer := Session{ID: s.ID, State: s.State, Phases: []Phase{}, Events: []Event{}}
 	for _, p := range s.Phases {
 		answer.Phases = append(answer.Phases, Phase{Name: p.Name, Took: float64(p.Took) / float64(time.Millisecond)})
 	}
