@@ -19,7 +19,15 @@ import (
 // path; the JVM loads the classes as ever when it does not fit.
 type Archive struct {
 	File    string `json:"file"`    // "" when it could not be made
-	Problem string `json:"problem"` // why not
+	Size    int64  `json:"size"`    // in bytes
+	Problem string `json:"problem"` // why there is none
+}
+
+// whole reports whether the file is there as it was made: with a part of one
+// Java crashes.
+func (a Archive) whole() bool {
+	info, err := os.Stat(a.File)
+	return err == nil && info.Size() == a.Size
 }
 
 //go:embed first_start.py
@@ -36,27 +44,43 @@ const (
 // archive of the classes that it needs. Without an archive the engine works,
 // and starts slower.
 func (i *installation) firstStart(ctx context.Context) error {
-	archive := filepath.Join(i.dir, archiveFile)
-	if err := os.Remove(archive); err != nil && !os.IsNotExist(err) {
+	i.engine.Archive = Archive{}
+	if err := os.Remove(i.newArchive()); err != nil && !os.IsNotExist(err) {
 		return err
 	}
 	if i.engine.Java.feature() < firstArchiveJava {
 		i.engine.Archive.Problem = fmt.Sprintf("Java %s cannot make one; Java 17 can", i.engine.Java.Version)
 		return i.start(ctx)
 	}
-	err := i.start(ctx, "-XX:ArchiveClassesAtExit="+archive, "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+	archive, err := i.archiveClasses(ctx)
 	if err == nil {
-		err = i.engine.maps(ctx, archive)
-	}
-	if err == nil {
-		i.engine.Archive.File = archive
+		i.engine.Archive = archive
 		return nil
 	}
 	i.engine.Archive.Problem = err.Error()
-	if err := os.Remove(archive); err != nil && !os.IsNotExist(err) {
+	if err := os.Remove(i.newArchive()); err != nil && !os.IsNotExist(err) {
 		return err
 	}
 	return i.start(ctx)
+}
+
+// newArchive is where an archive is made. It gets the place of the one before,
+// which drivers start with, when it is complete.
+func (i *installation) newArchive() string { return filepath.Join(i.dir, archiveFile+".new") }
+
+func (i *installation) archiveClasses(ctx context.Context) (Archive, error) {
+	file := i.newArchive()
+	if err := i.start(ctx, "-XX:ArchiveClassesAtExit="+file, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"); err != nil {
+		return Archive{}, err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return Archive{}, err
+	}
+	archive := Archive{File: file, Size: info.Size()}
+	err = i.engine.maps(ctx, archive)
+	archive.File = filepath.Join(i.dir, archiveFile)
+	return archive, err
 }
 
 // start runs a driver's processes once, with more options for the JVM.
@@ -126,9 +150,9 @@ func command(ctx context.Context, p shim.Process) *exec.Cmd {
 }
 
 // maps asks the JVM whether it takes an archive with this engine's class path.
-func (e *Engine) maps(ctx context.Context, archive string) error {
+func (e *Engine) maps(ctx context.Context, archive Archive) error {
 	trial := *e
-	trial.Archive.File = archive
+	trial.Archive = archive
 	argv := trial.javaCommand(map[string]string{"spark.driver.memory": trial.heap()}, os.TempDir())
 	for n, argument := range argv {
 		if argument == "-cp" {

@@ -3,7 +3,6 @@ package spark
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -71,13 +70,10 @@ func (e *Engine) checkArchive() Check {
 		c.Remedy = "Drivers work and start slower."
 	case !e.Java.unchanged():
 		c.Detail = "made for another build of Java than the one that is there now"
+	case !e.Archive.whole():
+		c.Detail = e.Archive.File + " is gone, or there only in part"
 	default:
-		info, err := os.Stat(e.Archive.File)
-		if err != nil {
-			c.Detail = err.Error()
-			break
-		}
-		return Check{Name: c.Name, OK: true, Detail: fmt.Sprintf("%s, %s", e.Archive.File, humanize.Bytes(uint64(info.Size())))}
+		return Check{Name: c.Name, OK: true, Detail: fmt.Sprintf("%s, %s", e.Archive.File, humanize.Bytes(uint64(e.Archive.Size)))}
 	}
 	return c
 }

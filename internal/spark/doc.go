@@ -8,4 +8,7 @@
 // thing that an installation does: a Python environment cannot be moved, so it
 // is built where it stays. Whatever lies there without engine.json is an
 // installation that was interrupted, and is gone on with.
+//
+// Java is the machine's: it is updated, goes and comes back. An engine is then
+// repaired beside what drivers start with, and engine.json replaced at the end.
 package spark

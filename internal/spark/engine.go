@@ -48,6 +48,8 @@ var knownVersions = regexp.MustCompile(`^3\.5\.[0-9]+$`)
 func (e Engines) dir(version string) string { return filepath.Join(e.Dir, version) }
 
 // Find returns KindNotFound when the engine is not installed, or only in part.
+// One whose Java is gone is an engine still, which Processes refuses: the Java is
+// the machine's, and may come back.
 func (e Engines) Find(version string) (*Engine, error) {
 	absent := func(why string) error {
 		return hearth.Errorf(hearth.KindNotFound, "The engine Spark %s %s. Install it with `hearth engines install`.", version, why)
@@ -73,12 +75,7 @@ func (e Engines) Find(version string) (*Engine, error) {
 
 // intact reports whether nothing is there to be repaired.
 func (e *Engine) intact() bool {
-	if e.Archive.File != "" {
-		if _, err := os.Stat(e.Archive.File); err != nil {
-			return false
-		}
-	}
-	return e.Java.unchanged()
+	return e.Java.unchanged() && (e.Archive.File == "" || e.Archive.whole())
 }
 
 // List gives the installed engines in the order of their names.

@@ -110,7 +110,7 @@ func TestEngine_Real(t *testing.T) {
 		if engine.Archive.File == "" {
 			t.Fatal(engine.Archive.Problem)
 		}
-		if err := engine.maps(t.Context(), engine.Archive.File); err != nil {
+		if err := engine.maps(t.Context(), engine.Archive); err != nil {
 			t.Error(err)
 		}
 	})

