@@ -75,7 +75,7 @@ type Config struct {
 	MaxSessions int `toml:"max_sessions"`
 
 	// MaxBody is the most bytes that the body of an API request may have.
-	// Default: 1048576.
+	// The largest notebook needs about as much as the default. Default: 33554432.
 	MaxBody int64 `toml:"max_body"`
 
 	// Heartbeat is how often a driver is asked whether it lives. Times are a
@@ -130,7 +130,7 @@ func Default() Config {
 		Account:           "123456789012",
 		Region:            "us-east-1",
 		DriverMemory:      "2g",
-		MaxBody:           1 << 20,
+		MaxBody:           32 << 20,
 		Heartbeat:         Duration{5 * time.Second},
 		UnresponsiveAfter: Duration{30 * time.Second},
 		LostAfter:         Duration{5 * time.Minute},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,11 +73,15 @@ func (s *Service) Close() {
 }
 
 // EndAll asks all live sessions to end and waits until they have, or ctx is done.
-func (s *Service) EndAll(ctx context.Context) error {
+func (s *Service) EndAll(ctx context.Context) error { return s.endAll(ctx, "") }
+
+// endAll is EndAll for the sessions of a workgroup; "" is any.
+func (s *Service) endAll(ctx context.Context, workGroup string) error {
 	live, err := s.store.LiveSessions(ctx)
 	if err != nil {
 		return err
 	}
+	live = slices.DeleteFunc(live, func(session hearth.Session) bool { return workGroup != "" && session.WorkGroup != workGroup })
 	for _, session := range live {
 		if _, err := s.Terminate(ctx, session.ID); err != nil {
 			return err
@@ -154,26 +159,6 @@ func (s *Service) Executors(ctx context.Context, sessionID string, state hearth.
 // It returns KindNotFound.
 func (s *Service) Events(ctx context.Context, sessionID string) ([]hearth.Event, error) {
 	return s.store.Events(ctx, sessionID)
-}
-
-// WorkGroup gives a workgroup. It returns KindNotFound.
-func (s *Service) WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, error) {
-	return s.store.WorkGroup(ctx, name)
-}
-
-// WorkGroups lists workgroups by name. It returns KindInvalid for a bad cursor.
-func (s *Service) WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error) {
-	return s.store.WorkGroups(ctx, p)
-}
-
-// EnsureWorkGroup makes a workgroup unless one of its name is there.
-func (s *Service) EnsureWorkGroup(ctx context.Context, g hearth.WorkGroup) error {
-	g.CreatedAt = time.Now()
-	err := s.store.CreateWorkGroup(ctx, g)
-	if hearth.KindOf(err) == hearth.KindExists {
-		return nil
-	}
-	return err
 }
 
 // Output reads what a calculation wrote to a stream, from offset on. While the
