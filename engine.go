@@ -8,9 +8,11 @@ import (
 )
 
 // The engine names that Athena knows. Both Spark names run the same Spark here
-// and differ in what a request may say (its dialect).
+// and differ in what a request may say (its dialect). The SQL engine is not
+// here: its workgroups are kept, and have no sessions.
 const (
 	EngineAuto     = "AUTO"
+	EngineSQL3     = "Athena engine version 3"
 	EnginePySpark3 = "PySpark engine version 3"
 	EngineSpark35  = "Apache Spark version 3.5"
 )
@@ -30,6 +32,19 @@ func EngineVersions() []EngineVersion {
 	}
 }
 
+// SelectEngine gives the engine of a name; none at all is AUTO, which Athena
+// takes for the SQL engine. It returns KindInvalid for an unknown name.
+func SelectEngine(name string) (EngineVersion, error) {
+	switch name {
+	case "", EngineAuto:
+		return EngineVersion{Selected: EngineAuto, Effective: EngineSQL3}, nil
+	case EngineSQL3, EnginePySpark3, EngineSpark35:
+		return EngineVersion{Selected: name, Effective: name}, nil
+	}
+	return EngineVersion{}, Errorf(KindInvalid, "No engine has the name %q. There are %q and %q for sessions, and %q and %q for SQL.",
+		name, EnginePySpark3, EngineSpark35, EngineSQL3, EngineAuto)
+}
+
 // IsSpark reports whether sessions can run on the engine.
 func (v EngineVersion) IsSpark() bool {
 	return v.Effective == EnginePySpark3 || v.Effective == EngineSpark35
@@ -38,6 +53,7 @@ func (v EngineVersion) IsSpark() bool {
 // Sizes of a session in DPUs. Athena fixes the size of a coordinator and of an
 // executor at one DPU.
 const (
+	DPUSize                  = 1 // the only one
 	DefaultMaxConcurrentDPUs = 20
 	CoresPerDPU              = 4 // one DPU is 4 cores and 16 GB (Athena's quotas page)
 )
@@ -80,8 +96,8 @@ func (c EngineConfiguration) WithDefaults(group EngineConfiguration) EngineConfi
 		}
 		return 0
 	}
-	c.CoordinatorDPUSize = first(c.CoordinatorDPUSize, group.CoordinatorDPUSize, 1)
-	c.DefaultExecutorDPUSize = first(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, 1)
+	c.CoordinatorDPUSize = first(c.CoordinatorDPUSize, group.CoordinatorDPUSize, DPUSize)
+	c.DefaultExecutorDPUSize = first(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, DPUSize)
 	c.MaxConcurrentDPUs = first(c.MaxConcurrentDPUs, group.MaxConcurrentDPUs, DefaultMaxConcurrentDPUs)
 	if c.AdditionalConfigs == nil {
 		c.AdditionalConfigs = group.AdditionalConfigs
@@ -137,7 +153,7 @@ func checkProperties(properties map[string]string) error {
 	for _, key := range sortedKeys(properties) {
 		for reserved, reason := range reservedProperties {
 			if key == reserved || strings.HasSuffix(reserved, ".") && strings.HasPrefix(key, reserved) {
-				return Errorf(KindInvalid, "Spark property %s cannot be set by a session: %s. Remove it and start the session again.", key, reason)
+				return Errorf(KindInvalid, "Spark property %s cannot be set by a session: %s. Remove it and try again.", key, reason)
 			}
 		}
 		if strings.ContainsAny(key+properties[key], "\x00\n\r") {

@@ -18,12 +18,29 @@ type Store interface {
 	WorkGroup(ctx context.Context, name string) (WorkGroup, error)
 	// WorkGroups lists by name. It returns KindInvalid for a malformed cursor.
 	WorkGroups(ctx context.Context, page Page) ([]WorkGroup, Cursor, error)
+	// UpdateWorkGroup replaces the workgroup that has g's name, but for its
+	// tags and its CreatedAt, and counts its revision up. It returns
+	// KindNotFound, and KindConflict when the revision on record is not g's.
+	UpdateWorkGroup(ctx context.Context, g WorkGroup) error
+	// DeleteWorkGroup removes a workgroup, with its notebooks or, without
+	// these, when it has none. Its sessions stay on record. It returns
+	// KindNotFound, and KindConflict (WorkGroupNotEmpty) also when some of its
+	// sessions have not ended.
+	DeleteWorkGroup(ctx context.Context, name string, withNotebooks bool) error
+	// Tag sets tags of a workgroup or a session and removes some keys. It
+	// returns KindNotFound, also for a session of another workgroup, and
+	// KindInvalid when there would be more than MaxTags.
+	Tag(ctx context.Context, r Resource, set Tags, remove []string) error
 
 	// CreateSession records a new session. With a token that was used before
 	// it changes nothing and returns the session of then, and false. It
 	// returns KindIdempotencyMismatch when the token came with another digest,
 	// and KindTooMany (TooManySessions) when maxLive sessions, unless 0, have
-	// not ended. A token that was used before wins over the limit.
+	// not ended. A token that was used before wins over the limit. It returns
+	// KindNotFound (WorkGroupNotFound) when the session's workgroup is gone.
+	// For a session of a notebook it returns KindNotFound (NotebookNotFound)
+	// when the workgroup has no such notebook, and KindExists
+	// (NotebookSessionExists) when a session of the notebook has not ended.
 	CreateSession(ctx context.Context, s Session, maxLive int, token *Token) (session Session, created bool, err error)
 	// Session returns KindNotFound (SessionNotFound).
 	Session(ctx context.Context, id string) (Session, error)
@@ -59,6 +76,39 @@ type Store interface {
 	// Events gives the event log of a session and its calculations, oldest
 	// first. It returns KindNotFound (SessionNotFound).
 	Events(ctx context.Context, sessionID string) ([]Event, error)
+
+	// CreateNotebook records a new notebook with its content and returns its
+	// id. With a token that was used before it changes nothing and returns the
+	// id of then, also when the notebook is gone. It returns
+	// KindIdempotencyMismatch, KindNotFound (WorkGroupNotFound) and KindExists
+	// (NotebookExists).
+	CreateNotebook(ctx context.Context, n Notebook, content string, token *Token) (id string, err error)
+	// Notebook returns KindNotFound (NotebookNotFound).
+	Notebook(ctx context.Context, id string) (Notebook, error)
+	// NotebookContent gives the content as it was saved, and the notebook of
+	// that moment. It returns KindNotFound (NotebookNotFound).
+	NotebookContent(ctx context.Context, id string) (Notebook, string, error)
+	// Notebooks lists newest first; notebooks added meanwhile never shift a
+	// page. It returns KindInvalid for a malformed cursor.
+	Notebooks(ctx context.Context, filter NotebookFilter, page Page) ([]Notebook, Cursor, error)
+	// NotebookSession gives the one session of a notebook that has not ended.
+	// It returns KindNotFound when there is none.
+	NotebookSession(ctx context.Context, id string) (Session, error)
+	// RenameNotebook changes nothing when the token was used before. It returns
+	// KindIdempotencyMismatch, KindNotFound (NotebookNotFound), KindExists
+	// (NotebookExists), and KindConflict (NotebookActive) while a session of the
+	// notebook has not ended.
+	RenameNotebook(ctx context.Context, id, name string, at time.Time, token *Token) error
+	// SaveNotebook replaces the content. It changes nothing when the token was
+	// used before. While a session of the notebook has not ended, sessionID has
+	// to be that one (KindConflict, NotebookSessionRequired); else it may be
+	// empty or any session that the notebook had (KindInvalid,
+	// NotSessionOfNotebook). It returns KindIdempotencyMismatch and KindNotFound
+	// (NotebookNotFound).
+	SaveNotebook(ctx context.Context, id, content, sessionID string, at time.Time, token *Token) error
+	// DeleteNotebook returns KindNotFound (NotebookNotFound), and KindConflict
+	// (NotebookActive) while a session of the notebook has not ended.
+	DeleteNotebook(ctx context.Context, id string) error
 
 	Close() error
 }

@@ -65,8 +65,11 @@ type Session struct {
 
 	Engine              EngineVersion
 	EngineConfiguration EngineConfiguration // as asked for, with defaults filled in
+	NotebookID          string              // the notebook that it belongs to; "" is none
 	NotebookVersion     string
 	Configuration       SessionConfiguration
+	Monitoring          *Monitoring // nil when neither it nor its workgroup has any
+	Tags                Tags
 
 	State             SessionState
 	StateChangeReason string // why it is in State; the real cause when FAILED
@@ -116,6 +119,9 @@ type SessionRequest struct {
 	NotebookVersion     string
 	IdleTimeout         time.Duration
 	ExecutionRole       string
+	Monitoring          *Monitoring
+	Tags                []Tag
+	OwnTagsOnly         bool   // the workgroup's tags are not copied
 	Token               string // ClientRequestToken
 }
 

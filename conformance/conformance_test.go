@@ -49,6 +49,7 @@ func TestHearth(t *testing.T) {
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
 		{"run", run},
+		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
 	} {
 		t.Run(story.name, func(t *testing.T) {

@@ -27,7 +27,7 @@ type commandLine struct {
 	Env          envCommand          `cmd:"" help:"Print what AWS clients need, as exports for a shell."`
 	Sessions     sessionsCommands    `cmd:"" help:"Start, list, show, wait for and stop sessions."`
 	Calculations calculationCommands `cmd:"" help:"Start, list, show, read and stop calculations."`
-	Workgroups   workgroupCommands   `cmd:"" help:"List and show workgroups."`
+	Workgroups   workgroupCommands   `cmd:"" help:"List, show, make, change and delete workgroups."`
 	Engines      engineCommands      `cmd:"" help:"Install and list Spark engines."`
 	Doctor       doctorCommand       `cmd:"" help:"Check what sessions need, and say how to mend what is wrong."`
 	Shim         shimCommand         `cmd:"" hidden:"" help:"Supervise one driver. The server starts it."`

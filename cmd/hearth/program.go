@@ -28,9 +28,7 @@ func readProgram(file, code string, stdin io.Reader) (program, error) {
 	case code != "":
 		p.name, p.code = "-c", code
 	case file == "":
-		return p, usagef("give a Python file, or code with -c")
-	case filepath.Ext(file) == ".ipynb":
-		return p, hearth.Errorf(hearth.KindInvalid, "%s is a notebook, and this takes Python programs. Make one of it: jupyter nbconvert --to script %s", file, file)
+		return p, usagef("give a Python file or a notebook, or code with -c")
 	case file == "-":
 		p.name = "standard input"
 		content, err := io.ReadAll(stdin)
@@ -39,16 +37,24 @@ func readProgram(file, code string, stdin io.Reader) (program, error) {
 		}
 		p.code = string(content)
 	default:
-		content, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return p, hearth.Errorf(hearth.KindInvalid, "There is no file %s.", file)
-		}
+		content, err := readFile(file)
 		if err != nil {
-			return p, hearth.Errorf(hearth.KindInvalid, "The program cannot be read: %w.", err)
+			return p, err
 		}
 		p.code = strings.TrimPrefix(string(content), "\ufeff") // some editors put it there
 	}
 	return p, p.check()
+}
+
+func readFile(file string) ([]byte, error) {
+	content, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hearth.Errorf(hearth.KindInvalid, "There is no file %s.", file)
+	}
+	if err != nil {
+		return nil, hearth.Errorf(hearth.KindInvalid, "The program cannot be read: %w.", err)
+	}
+	return content, nil
 }
 
 func (p program) check() error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ import (
 )
 
 type runCommand struct {
-	File string `arg:"" optional:"" help:"Python program; - is standard input."`
+	File string `arg:"" optional:"" help:"Python program, or notebook (.ipynb); - is standard input."`
 	Code string `short:"c" help:"Run this code instead of a file." placeholder:"CODE"`
 	sessionFlags
 }
@@ -35,12 +36,16 @@ func (runCommand) Help() string {
   hearth run program.py
   hearth run -c 'spark.range(10).count()'
   hearth run --conf spark.sql.shuffle.partitions=8 program.py
+  hearth run notebook.ipynb
 
 The session has spark and sc, as on Athena. What the program prints appears as it is printed; what it
 shows as a notebook would, the value of its last expression among it, follows at the end; and then a
 summary on stderr. With --output json there is one document at the end instead.
 
-The exit status is the program's. Ctrl-C stops the program and ends the session; a second Ctrl-C does
+A notebook's code cells run one after the other, up to the first that fails, in the notebook's own
+directory. Their outputs are written into the file, in place of those it had.
+
+The exit status is the program's, or that of the cell that failed. Ctrl-C stops the program and ends the session; a second Ctrl-C does
 not wait for that.
 
 The server that serves the data directory is used; where there is none, the run is its own. The first
@@ -49,16 +54,12 @@ run installs Spark.`
 
 // Run carries the command out.
 func (c *runCommand) Run(m *Main, g *globals) error {
-	program, err := readProgram(c.File, c.Code, m.Stdin)
+	work, err := c.read(m.Stdin)
 	if err := errors.Join(err, c.check()); err != nil {
 		return err
 	}
 	if c.Description == "" {
-		c.Description = "hearth run " + program.name
-	}
-	directory, err := os.Getwd()
-	if err != nil {
-		return err
+		c.Description = "hearth run " + work.name
 	}
 
 	// The first signal asks to stop, the second to leave at once.
@@ -93,14 +94,14 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 		return err
 	}
 	r := &run{
-		client: host.client, began: time.Now(),
+		client: host.client, began: time.Now(), part: "program",
 		stdout: m.Stdout, stderr: m.Stderr, notes: m.Stderr,
 		stop: stop, stopNow: stopped, leave: leave,
 	}
 	if g.json() {
 		r.stdout, r.stderr = &r.captured.stdout, &r.captured.stderr
 	}
-	err = r.do(c.sessionFlags, directory, program)
+	err = r.do(c.sessionFlags, work)
 	switch {
 	case leave.Err() != nil:
 		r.abandon()
@@ -124,7 +125,32 @@ func (c *runCommand) Run(m *Main, g *globals) error {
 	return err
 }
 
-// run is one program in a session of its own.
+// work is what to run in a session.
+type work struct {
+	name      string
+	directory string // that relative paths start from
+	execute   func(*run) error
+}
+
+// read gives the work of the command line.
+func (c *runCommand) read(stdin io.Reader) (work, error) {
+	if filepath.Ext(c.File) == notebookExtension && c.Code == "" {
+		n, err := readNotebook(c.File)
+		if err != nil {
+			return work{}, err
+		}
+		directory, err := n.directory()
+		return work{n.name, directory, func(r *run) error { return r.executeNotebook(n) }}, err
+	}
+	p, err := readProgram(c.File, c.Code, stdin)
+	if err != nil {
+		return work{}, err
+	}
+	directory, err := os.Getwd()
+	return work{p.name, directory, func(r *run) error { return r.execute(p, r.stdout, r.stderr) }}, err
+}
+
+// run is one program, or one notebook, in a session of its own.
 type run struct {
 	client         *client
 	began          time.Time
@@ -138,34 +164,37 @@ type run struct {
 	sessionID   string
 	session     athena.GetSessionResponse
 	phases      []rest.Phase
+	part        string        // what ran last
+	ran         time.Duration // what ran in all
 	calculation athena.GetCalculationExecutionResponse
 	result      shim.Result
+	cells       []ranCell // of a notebook
 
 	raw      struct{ session, calculation, result json.RawMessage }
 	captured struct{ stdout, stderr bytes.Buffer }
 }
 
-// do starts a session, runs the program in it and ends the session, whatever
-// became of the program.
-func (r *run) do(flags sessionFlags, directory string, p program) error {
+// do starts a session, does the work in it as soon as it is ready, and ends it,
+// whatever became of the work.
+func (r *run) do(flags sessionFlags, w work) error {
 	if err := r.stop.Err(); err != nil {
 		return err
 	}
-	started, _, err := r.client.startSession(r.leave, flags, directory)
+	started, _, err := r.client.startSession(r.leave, flags, w.directory)
 	if err != nil {
 		return err
 	}
 	r.sessionID = value(started.SessionID)
 	fmt.Fprintln(r.notes, "Starting session", r.sessionID)
-	return errors.Join(r.work(p), r.end())
+	if _, _, err = ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle)); err == nil {
+		err = w.execute(r)
+	}
+	return errors.Join(err, r.end())
 }
 
-// work runs the program as soon as the session is ready.
-func (r *run) work(p program) error {
-	_, _, err := ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle))
-	if err != nil {
-		return err
-	}
+// execute runs a program and copies what it prints.
+func (r *run) execute(p program, stdout, stderr io.Writer) error {
+	r.calculation, r.result, r.raw.calculation, r.raw.result = athena.GetCalculationExecutionResponse{}, shim.Result{}, nil, nil
 	started, _, err := r.client.startCalculation(r.leave, r.sessionID, p.name, p.code)
 	if err != nil {
 		return err
@@ -174,7 +203,7 @@ func (r *run) work(p program) error {
 	defer context.AfterFunc(r.stop, func() { r.client.stopCalculation(r.leave, id) })()
 
 	var copying errgroup.Group
-	for stream, w := range map[hearth.Stream]io.Writer{hearth.Stdout: r.stdout, hearth.Stderr: r.stderr} {
+	for stream, w := range map[hearth.Stream]io.Writer{hearth.Stdout: stdout, hearth.Stderr: stderr} {
 		copying.Go(func() error {
 			err := r.client.copyOutput(r.leave, id, stream, w)
 			if err != nil {
@@ -186,6 +215,8 @@ func (r *run) work(p program) error {
 	printed := copying.Wait()
 	r.calculation, r.raw.calculation, err = r.client.awaitCalculation(r.leave, id)
 	if err == nil {
+		ran := value(r.calculation.Status)
+		r.ran += ran.CompletionDateTime.Sub(ran.SubmissionDateTime.Time)
 		err = r.show()
 	}
 	return errors.Join(printed, err)
@@ -254,8 +285,9 @@ func (r *run) document() any {
 		StartPhases          []rest.Phase
 		Stdout, Stderr       string
 		Result               json.RawMessage
+		Cells                []ranCell `json:",omitempty"` // of a notebook; the last is also CalculationExecution and Result
 		ExitStatus           int
-	}{r.raw.session, r.raw.calculation, r.phases, r.captured.stdout.String(), r.captured.stderr.String(), r.raw.result, r.result.ExitStatus}
+	}{r.raw.session, r.raw.calculation, r.phases, r.captured.stdout.String(), r.captured.stderr.String(), r.raw.result, r.cells, r.result.ExitStatus}
 }
 
 // summarize tells what became of the program and what it took.
@@ -265,12 +297,16 @@ func (r *run) summarize(w io.Writer, at home) error {
 	t := newTable(w)
 	t.field("session", r.sessionID+" "+value(status.State))
 	t.field("start", phased(r.phases))
-	t.field("program", strings.TrimSuffix(value(ran.State)+": "+value(ran.StateChangeReason), ": "))
-	t.field("ran", seconds(ran.CompletionDateTime.Sub(ran.SubmissionDateTime.Time))+" of "+seconds(time.Since(r.began))+" in all, "+
+	t.field(r.part, strings.TrimSuffix(value(ran.State)+": "+value(ran.StateChangeReason), ": "))
+	t.field("ran", seconds(r.ran)+" of "+seconds(time.Since(r.began))+" in all, "+
 		dpuTime(value(value(r.session.Statistics).DPUExecutionInMillis)))
-	t.field("results", value(r.calculation.WorkingDirectory))
+	results := value(r.calculation.WorkingDirectory)
+	if r.cells != nil {
+		results = value(value(r.session.SessionConfiguration).WorkingDirectory)
+	}
+	t.field("results", results)
 	// A server that was named with --endpoint may keep them elsewhere.
-	folder := objects.Folder(at.objectsDir(), value(r.calculation.WorkingDirectory))
+	folder := objects.Folder(at.objectsDir(), results)
 	if _, err := os.Stat(folder); err == nil {
 		t.row("", folder)
 	}

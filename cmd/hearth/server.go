@@ -215,16 +215,30 @@ func (s *server) prepare(ctx context.Context) error {
 	if err := s.objects.CreateBucket(ctx, resultsBucket); err != nil && hearth.KindOf(err) != hearth.KindExists {
 		return err
 	}
-	for _, group := range firstWorkGroups(s.settings.Account) {
-		if err := s.sessions.EnsureWorkGroup(ctx, group); err != nil {
-			return err
-		}
+	if err := s.ensureWorkGroups(ctx); err != nil {
+		return err
 	}
 	if _, err := s.engines.Install(ctx, spark.DefaultVersion, s.installing); err != nil {
 		return err
 	}
 	s.await("earlier sessions are taken up")
 	return s.sessions.Resume(ctx)
+}
+
+// ensureWorkGroups makes the first workgroups. The primary one comes last and
+// cannot be deleted: where it is, the others are gone because somebody deleted
+// them.
+func (s *server) ensureWorkGroups(ctx context.Context) error {
+	_, err := s.sessions.WorkGroup(ctx, hearth.WorkGroupPrimary)
+	if hearth.KindOf(err) != hearth.KindNotFound {
+		return err
+	}
+	for _, group := range firstWorkGroups(s.settings.Account) {
+		if err := s.sessions.EnsureWorkGroup(ctx, group); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installing is told how the installation of the engine goes.
@@ -276,21 +290,27 @@ func (s *server) Close() error {
 // resultsBucket has the results of the workgroups that a first start makes.
 const resultsBucket = "hearth"
 
+// defaultRole is what workgroups show as their execution role, which Athena
+// demands. Nobody takes it on: sessions run as the server's own user.
+func defaultRole(account string) string { return "arn:aws:iam::" + account + ":role/hearth" }
+
 func firstWorkGroups(account string) []hearth.WorkGroup {
 	group := func(name, description, engine string) hearth.WorkGroup {
 		return hearth.WorkGroup{
-			Name:                 name,
-			Description:          description,
-			Enabled:              true,
-			Engine:               hearth.EngineVersion{Selected: engine, Effective: engine},
-			ExecutionRole:        "arn:aws:iam::" + account + ":role/hearth",
-			OutputLocation:       "s3://" + resultsBucket + "/",
-			EnforceConfiguration: true,
-			PublishMetrics:       true,
+			Name:        name,
+			Description: description,
+			Enabled:     true,
+			Engine:      hearth.EngineVersion{Selected: engine, Effective: engine},
+			WorkGroupSettings: hearth.WorkGroupSettings{
+				ExecutionRole:        defaultRole(account),
+				OutputLocation:       "s3://" + resultsBucket + "/",
+				EnforceConfiguration: true,
+				PublishMetrics:       true,
+			},
 		}
 	}
 	return []hearth.WorkGroup{
-		group(hearth.WorkGroupPrimary, "Sessions with SparkProperties and DPU sizes", hearth.EnginePySpark3),
 		group(hearth.WorkGroupSpark35, "Sessions with Classifications", hearth.EngineSpark35),
+		group(hearth.WorkGroupPrimary, "Sessions with SparkProperties and DPU sizes", hearth.EnginePySpark3),
 	}
 }

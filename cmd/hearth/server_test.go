@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 
+	"hearth"
 	"hearth/internal/config"
 )
 
@@ -33,4 +35,37 @@ func TestNewServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestServer_ensureWorkGroups(t *testing.T) {
+	settings := config.Default()
+	settings.Data, settings.Engines, settings.Listen = t.TempDir(), t.TempDir(), "127.0.0.1:0"
+	s, err := newServer(settings, serverOptions{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	names := func() (names []string) {
+		t.Helper()
+		if err := s.ensureWorkGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		groups, _, err := s.sessions.WorkGroups(t.Context(), hearth.Page{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range groups {
+			names = append(names, group.Name)
+		}
+		return names
+	}
+	if got := names(); !slices.Equal(got, []string{hearth.WorkGroupPrimary, hearth.WorkGroupSpark35}) {
+		t.Errorf("a first start made %v", got)
+	}
+	if err := s.sessions.DeleteWorkGroup(t.Context(), hearth.WorkGroupSpark35, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); !slices.Equal(got, []string{hearth.WorkGroupPrimary}) {
+		t.Errorf("a later start has %v", got)
+	}
 }

@@ -36,6 +36,23 @@ type Sessions interface {
 	Executors(ctx context.Context, sessionID string, state hearth.ExecutorState) ([]hearth.Executor, error)
 	WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, error)
 	WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error)
+	CreateWorkGroup(ctx context.Context, g hearth.WorkGroup, tags []hearth.Tag) error
+	UpdateWorkGroup(ctx context.Context, name string, change func(*hearth.WorkGroup)) error
+	DeleteWorkGroup(ctx context.Context, name string, recursive bool) error
+
+	Tag(ctx context.Context, arn string, tags []hearth.Tag) error
+	Untag(ctx context.Context, arn string, keys []string) error
+	Tags(ctx context.Context, arn string) (hearth.Tags, error)
+
+	CreateNotebook(ctx context.Context, principal string, r hearth.NotebookRequest) (id string, err error)
+	ImportNotebook(ctx context.Context, principal string, r hearth.NotebookImport) (id string, err error)
+	Notebook(ctx context.Context, id string) (hearth.Notebook, error)
+	NotebookContent(ctx context.Context, id string) (hearth.Notebook, string, error)
+	Notebooks(ctx context.Context, f hearth.NotebookFilter, p hearth.Page) ([]hearth.Notebook, hearth.Cursor, error)
+	NotebookSessions(ctx context.Context, id string) ([]hearth.Session, error)
+	RenameNotebook(ctx context.Context, principal string, r hearth.NotebookRename) error
+	SaveNotebook(ctx context.Context, principal string, r hearth.NotebookSave) error
+	DeleteNotebook(ctx context.Context, id string) error
 }
 
 // Options are what Handler needs beside the application.

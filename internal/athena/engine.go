@@ -18,6 +18,19 @@ func (a *api) listEngineVersions(_ context.Context, in *ListEngineVersionsInput)
 	return out, nil
 }
 
+// notebookRuntime is the only application that has DPU sizes: the example of
+// Athena's reference.
+const notebookRuntime = "Athena notebook version 1"
+
+func (a *api) listApplicationDPUSizes(_ context.Context, in *ListApplicationDPUSizesInput) (*ListApplicationDPUSizesOutput, error) {
+	all := []ApplicationDPUSizes{{ApplicationRuntimeID: new(notebookRuntime), SupportedDPUSizes: []int{hearth.DPUSize}}}
+	sizes, next, err := cut(all, page(in.MaxResults, in.NextToken, ruleMaxApplicationDPUSizesCount))
+	if err != nil {
+		return nil, err
+	}
+	return &ListApplicationDPUSizesOutput{ApplicationDPUSizes: sizes, NextToken: given(string(next))}, nil
+}
+
 func engineVersionShape(v hearth.EngineVersion) *EngineVersion {
 	return &EngineVersion{SelectedEngineVersion: &v.Selected, EffectiveEngineVersion: &v.Effective}
 }

@@ -155,18 +155,20 @@ func full() *fake {
 			WorkingDirectory:  "s3://results/" + sessionID + "/" + calculationID,
 		},
 		group: hearth.WorkGroup{
-			Name:           "primary",
-			Description:    "where things run",
-			Enabled:        true,
-			CreatedAt:      began,
-			Engine:         hearth.EngineVersion{Selected: hearth.EngineSpark35, Effective: hearth.EngineSpark35},
-			ExecutionRole:  "arn:aws:iam::123456789012:role/spark",
-			OutputLocation: "s3://results/",
-			Encryption:     &hearth.Encryption{Option: "SSE_S3"},
-			EngineConfiguration: &hearth.EngineConfiguration{
-				MaxConcurrentDPUs: 8,
+			Name:        "primary",
+			Description: "where things run",
+			Enabled:     true,
+			CreatedAt:   began,
+			Engine:      hearth.EngineVersion{Selected: hearth.EngineSpark35, Effective: hearth.EngineSpark35},
+			WorkGroupSettings: hearth.WorkGroupSettings{
+				ExecutionRole:  "arn:aws:iam::123456789012:role/spark",
+				OutputLocation: "s3://results/",
+				Encryption:     &hearth.Encryption{Option: "SSE_S3"},
+				EngineConfiguration: &hearth.EngineConfiguration{
+					MaxConcurrentDPUs: 8,
+				},
+				EnforceConfiguration: true,
 			},
-			EnforceConfiguration: true,
 		},
 	}
 }

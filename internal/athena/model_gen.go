@@ -9,21 +9,37 @@ const targetPrefix = "AmazonAthena"
 // operations pairs each operation that Hearth serves with its handler.
 func (a *api) operations() []awsjson.Operation {
 	return []awsjson.Operation{
+		awsjson.NewOperation("CreateNotebook", decodeCreateNotebookInput, (*CreateNotebookInput).check, a.createNotebook),
+		awsjson.NewOperation("CreateWorkGroup", decodeCreateWorkGroupInput, (*CreateWorkGroupInput).check, a.createWorkGroup),
+		awsjson.NewOperation("DeleteNotebook", decodeDeleteNotebookInput, (*DeleteNotebookInput).check, a.deleteNotebook),
+		awsjson.NewOperation("DeleteWorkGroup", decodeDeleteWorkGroupInput, (*DeleteWorkGroupInput).check, a.deleteWorkGroup),
+		awsjson.NewOperation("ExportNotebook", decodeExportNotebookInput, (*ExportNotebookInput).check, a.exportNotebook),
 		awsjson.NewOperation("GetCalculationExecution", decodeGetCalculationExecutionRequest, (*GetCalculationExecutionRequest).check, a.getCalculationExecution),
 		awsjson.NewOperation("GetCalculationExecutionCode", decodeGetCalculationExecutionCodeRequest, (*GetCalculationExecutionCodeRequest).check, a.getCalculationExecutionCode),
 		awsjson.NewOperation("GetCalculationExecutionStatus", decodeGetCalculationExecutionStatusRequest, (*GetCalculationExecutionStatusRequest).check, a.getCalculationExecutionStatus),
+		awsjson.NewOperation("GetNotebookMetadata", decodeGetNotebookMetadataInput, (*GetNotebookMetadataInput).check, a.getNotebookMetadata),
 		awsjson.NewOperation("GetSession", decodeGetSessionRequest, (*GetSessionRequest).check, a.getSession),
 		awsjson.NewOperation("GetSessionStatus", decodeGetSessionStatusRequest, (*GetSessionStatusRequest).check, a.getSessionStatus),
 		awsjson.NewOperation("GetWorkGroup", decodeGetWorkGroupInput, (*GetWorkGroupInput).check, a.getWorkGroup),
+		awsjson.NewOperation("ImportNotebook", decodeImportNotebookInput, (*ImportNotebookInput).check, a.importNotebook),
+		awsjson.NewOperation("ListApplicationDPUSizes", decodeListApplicationDPUSizesInput, (*ListApplicationDPUSizesInput).check, a.listApplicationDPUSizes),
 		awsjson.NewOperation("ListCalculationExecutions", decodeListCalculationExecutionsRequest, (*ListCalculationExecutionsRequest).check, a.listCalculationExecutions),
 		awsjson.NewOperation("ListEngineVersions", decodeListEngineVersionsInput, (*ListEngineVersionsInput).check, a.listEngineVersions),
 		awsjson.NewOperation("ListExecutors", decodeListExecutorsRequest, (*ListExecutorsRequest).check, a.listExecutors),
+		awsjson.NewOperation("ListNotebookMetadata", decodeListNotebookMetadataInput, (*ListNotebookMetadataInput).check, a.listNotebookMetadata),
+		awsjson.NewOperation("ListNotebookSessions", decodeListNotebookSessionsRequest, (*ListNotebookSessionsRequest).check, a.listNotebookSessions),
 		awsjson.NewOperation("ListSessions", decodeListSessionsRequest, (*ListSessionsRequest).check, a.listSessions),
+		awsjson.NewOperation("ListTagsForResource", decodeListTagsForResourceInput, (*ListTagsForResourceInput).check, a.listTagsForResource),
 		awsjson.NewOperation("ListWorkGroups", decodeListWorkGroupsInput, (*ListWorkGroupsInput).check, a.listWorkGroups),
 		awsjson.NewOperation("StartCalculationExecution", decodeStartCalculationExecutionRequest, (*StartCalculationExecutionRequest).check, a.startCalculationExecution),
 		awsjson.NewOperation("StartSession", decodeStartSessionRequest, (*StartSessionRequest).check, a.startSession),
 		awsjson.NewOperation("StopCalculationExecution", decodeStopCalculationExecutionRequest, (*StopCalculationExecutionRequest).check, a.stopCalculationExecution),
+		awsjson.NewOperation("TagResource", decodeTagResourceInput, (*TagResourceInput).check, a.tagResource),
 		awsjson.NewOperation("TerminateSession", decodeTerminateSessionRequest, (*TerminateSessionRequest).check, a.terminateSession),
+		awsjson.NewOperation("UntagResource", decodeUntagResourceInput, (*UntagResourceInput).check, a.untagResource),
+		awsjson.NewOperation("UpdateNotebook", decodeUpdateNotebookInput, (*UpdateNotebookInput).check, a.updateNotebook),
+		awsjson.NewOperation("UpdateNotebookMetadata", decodeUpdateNotebookMetadataInput, (*UpdateNotebookMetadataInput).check, a.updateNotebookMetadata),
+		awsjson.NewOperation("UpdateWorkGroup", decodeUpdateWorkGroupInput, (*UpdateWorkGroupInput).check, a.updateWorkGroup),
 	}
 }
 
@@ -36,23 +52,17 @@ var unserved = []string{
 	"CreateCapacityReservation",
 	"CreateDataCatalog",
 	"CreateNamedQuery",
-	"CreateNotebook",
 	"CreatePreparedStatement",
 	"CreatePresignedNotebookUrl",
-	"CreateWorkGroup",
 	"DeleteCapacityReservation",
 	"DeleteDataCatalog",
 	"DeleteNamedQuery",
-	"DeleteNotebook",
 	"DeletePreparedStatement",
-	"DeleteWorkGroup",
-	"ExportNotebook",
 	"GetCapacityAssignmentConfiguration",
 	"GetCapacityReservation",
 	"GetDataCatalog",
 	"GetDatabase",
 	"GetNamedQuery",
-	"GetNotebookMetadata",
 	"GetPreparedStatement",
 	"GetQueryExecution",
 	"GetQueryResults",
@@ -60,56 +70,62 @@ var unserved = []string{
 	"GetResourceDashboard",
 	"GetSessionEndpoint",
 	"GetTableMetadata",
-	"ImportNotebook",
-	"ListApplicationDPUSizes",
 	"ListCapacityReservations",
 	"ListDataCatalogs",
 	"ListDatabases",
 	"ListNamedQueries",
-	"ListNotebookMetadata",
-	"ListNotebookSessions",
 	"ListPreparedStatements",
 	"ListQueryExecutions",
 	"ListTableMetadata",
-	"ListTagsForResource",
 	"PutCapacityAssignmentConfiguration",
 	"StartQueryExecution",
 	"StopQueryExecution",
-	"TagResource",
-	"UntagResource",
 	"UpdateCapacityReservation",
 	"UpdateDataCatalog",
 	"UpdateNamedQuery",
-	"UpdateNotebook",
-	"UpdateNotebookMetadata",
 	"UpdatePreparedStatement",
-	"UpdateWorkGroup",
 }
 
 // What the model demands of strings and numbers.
 var (
+	ruleAmazonResourceName          = awsjson.Text{Min: 1, Max: 1011}
+	ruleAuthenticationType          = awsjson.Text{Enum: []string{"DIRECTORY_IDENTITY"}}
+	ruleAwsAccountID                = awsjson.Text{Min: 12, Max: 12, Pattern: awsjson.MustPattern(`^[0-9]+$`)}
+	ruleBytesScannedCutoffValue     = awsjson.Number{Min: 10000000, Max: 9223372036854775807}
 	ruleCalculationExecutionID      = awsjson.Text{Min: 1, Max: 36}
 	ruleCalculationExecutionState   = awsjson.Text{Enum: []string{"CREATING", "CREATED", "QUEUED", "RUNNING", "CANCELING", "CANCELED", "COMPLETED", "FAILED"}}
+	ruleClientRequestToken          = awsjson.Text{Min: 1, Max: 36, Pattern: awsjson.MustPattern(`[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`)}
 	ruleCodeBlock                   = awsjson.Text{Max: 68000}
 	ruleCoordinatorDPUSize          = awsjson.Number{Min: 1, Max: 1}
 	ruleDefaultExecutorDPUSize      = awsjson.Number{Min: 1, Max: 1}
 	ruleDescriptionString           = awsjson.Text{Min: 1, Max: 1024}
+	ruleEncryptionOption            = awsjson.Text{Enum: []string{"SSE_S3", "SSE_KMS", "CSE_KMS"}}
 	ruleExecutorState               = awsjson.Text{Enum: []string{"CREATING", "CREATED", "REGISTERED", "TERMINATING", "TERMINATED", "FAILED"}}
 	ruleIdempotencyToken            = awsjson.Text{Min: 32, Max: 128}
+	ruleIdentityCenterInstanceARN   = awsjson.Text{Min: 0, Max: 255, Pattern: awsjson.MustPattern(`^arn:(aws|aws-us-gov|aws-cn|aws-iso|aws-iso-b):sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}$`)}
 	ruleKeyString                   = awsjson.Text{Min: 1, Max: 255, Pattern: awsjson.MustPattern(`[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*`)}
 	ruleKMSKey                      = awsjson.Text{Min: 1, Max: 2048, Pattern: awsjson.MustPattern(`^arn:aws[a-z\-]*:kms:([a-z0-9\-]+):\d{12}:key/?[a-zA-Z_0-9+=,.@\-_/]+$|^arn:aws[a-z\-]*:kms:([a-z0-9\-]+):\d{12}:alias/?[a-zA-Z_0-9+=,.@\-_/]+$|^alias/[a-zA-Z0-9/_-]+$|[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`)}
 	ruleLogGroupName                = awsjson.Text{Min: 1, Max: 512, Pattern: awsjson.MustPattern(`^[a-zA-Z0-9._/-]+$`)}
 	ruleLogStreamNamePrefix         = awsjson.Text{Min: 1, Max: 512, Pattern: awsjson.MustPattern(`^[^:*]*$`)}
+	ruleMaxApplicationDPUSizesCount = awsjson.Number{Min: 1, Max: 100}
 	ruleMaxCalculationsCount        = awsjson.Number{Min: 1, Max: 100}
 	ruleMaxConcurrentDPUs           = awsjson.Number{Min: 2, Max: 5000}
 	ruleMaxEngineVersionsCount      = awsjson.Number{Min: 1, Max: 10}
 	ruleMaxListExecutorsCount       = awsjson.Number{Min: 1, Max: 100}
+	ruleMaxNotebooksCount           = awsjson.Number{Min: 1, Max: 50}
 	ruleMaxSessionsCount            = awsjson.Number{Min: 1, Max: 100}
+	ruleMaxTagsCount                = awsjson.Number{Min: 75, Max: 9223372036854775807}
 	ruleMaxWorkGroupsCount          = awsjson.Number{Min: 1, Max: 50}
 	ruleNameString                  = awsjson.Text{Min: 1, Max: 128}
+	ruleNotebookID                  = awsjson.Text{Min: 1, Max: 36, Pattern: awsjson.MustPattern(`[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`)}
+	ruleNotebookName                = awsjson.Text{Min: 1, Max: 255, Pattern: awsjson.MustPattern(`(?!.*[/:\\])[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]+`)}
+	ruleNotebookType                = awsjson.Text{Enum: []string{"IPYNB"}}
 	ruleParametersMapValue          = awsjson.Text{Max: 51200}
+	rulePayload                     = awsjson.Text{Min: 1, Max: 10485760}
 	ruleRoleARN                     = awsjson.Text{Min: 20, Max: 2048, Pattern: awsjson.MustPattern(`^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)}
+	ruleS3ACLOption                 = awsjson.Text{Enum: []string{"BUCKET_OWNER_FULL_CONTROL"}}
 	ruleS3OutputLocation            = awsjson.Text{Max: 1024, Pattern: awsjson.MustPattern(`^s3://[a-z0-9][a-z0-9\-]*[a-z0-9](/.*)?$`)}
+	ruleS3URI                       = awsjson.Text{Max: 1024, Pattern: awsjson.MustPattern(`^(https|s3|S3)://([^/]+)/?(.*)$`)}
 	ruleSessionID                   = awsjson.Text{Min: 1, Max: 256}
 	ruleSessionIdleTimeoutInMinutes = awsjson.Number{Min: 1, Max: 480}
 	ruleSessionManagerToken         = awsjson.Text{Max: 2048}
@@ -117,12 +133,41 @@ var (
 	ruleTagKey                      = awsjson.Text{Min: 1, Max: 128}
 	ruleTagValue                    = awsjson.Text{Min: 0, Max: 256}
 	ruleToken                       = awsjson.Text{Min: 1, Max: 1024}
+	ruleWorkGroupDescriptionString  = awsjson.Text{Min: 0, Max: 1024}
 	ruleWorkGroupName               = awsjson.Text{Pattern: awsjson.MustPattern(`[a-zA-Z0-9._-]{1,128}`)}
+	ruleWorkGroupState              = awsjson.Text{Enum: []string{"ENABLED", "DISABLED"}}
 )
 
 // ACLConfiguration is a structure of the API.
 type ACLConfiguration struct {
 	S3ACLOption *string `json:"S3AclOption,omitzero"`
+}
+
+func decodeACLConfiguration(d *awsjson.Decoder) *ACLConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(ACLConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "S3AclOption":
+			s.S3ACLOption = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ACLConfiguration) check(c *awsjson.Checker) {
+	c.Required("s3AclOption", s.S3ACLOption != nil)
+	c.Text("s3AclOption", s.S3ACLOption, ruleS3ACLOption)
+}
+
+// ApplicationDPUSizes is a structure of the API.
+type ApplicationDPUSizes struct {
+	ApplicationRuntimeID *string `json:"ApplicationRuntimeId,omitzero"`
+	SupportedDPUSizes    []int   `json:"SupportedDPUSizes,omitzero"`
 }
 
 // CalculationConfiguration is a structure of the API.
@@ -245,15 +290,208 @@ func (s *CloudWatchLoggingConfiguration) check(c *awsjson.Checker) {
 	c.Text("logStreamNamePrefix", s.LogStreamNamePrefix, ruleLogStreamNamePrefix)
 }
 
+// CreateNotebookInput is a structure of the API.
+type CreateNotebookInput struct {
+	WorkGroup          *string `json:"WorkGroup,omitzero"`
+	Name               *string `json:"Name,omitzero"`
+	ClientRequestToken *string `json:"ClientRequestToken,omitzero"`
+}
+
+func decodeCreateNotebookInput(d *awsjson.Decoder) *CreateNotebookInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(CreateNotebookInput)
+	for name := range d.Structure() {
+		switch name {
+		case "WorkGroup":
+			s.WorkGroup = d.String()
+		case "Name":
+			s.Name = d.String()
+		case "ClientRequestToken":
+			s.ClientRequestToken = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *CreateNotebookInput) check(c *awsjson.Checker) {
+	c.Required("workGroup", s.WorkGroup != nil)
+	c.Text("workGroup", s.WorkGroup, ruleWorkGroupName)
+	c.Required("name", s.Name != nil)
+	c.Text("name", s.Name, ruleNotebookName)
+	c.Text("clientRequestToken", s.ClientRequestToken, ruleClientRequestToken)
+}
+
+// CreateNotebookOutput is a structure of the API.
+type CreateNotebookOutput struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+// CreateWorkGroupInput is a structure of the API.
+type CreateWorkGroupInput struct {
+	Name          *string                 `json:"Name,omitzero"`
+	Configuration *WorkGroupConfiguration `json:"Configuration,omitzero"`
+	Description   *string                 `json:"Description,omitzero"`
+	Tags          []Tag                   `json:"Tags,omitzero"`
+}
+
+func decodeCreateWorkGroupInput(d *awsjson.Decoder) *CreateWorkGroupInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(CreateWorkGroupInput)
+	for name := range d.Structure() {
+		switch name {
+		case "Name":
+			s.Name = d.String()
+		case "Configuration":
+			s.Configuration = decodeWorkGroupConfiguration(d)
+		case "Description":
+			s.Description = d.String()
+		case "Tags":
+			s.Tags = awsjson.DecodeList(d, decodeTag)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *CreateWorkGroupInput) check(c *awsjson.Checker) {
+	c.Required("name", s.Name != nil)
+	c.Text("name", s.Name, ruleWorkGroupName)
+	if s.Configuration != nil {
+		c.In("configuration", s.Configuration.check)
+	}
+	c.Text("description", s.Description, ruleWorkGroupDescriptionString)
+	for i := range s.Tags {
+		c.InItem("tags", i, s.Tags[i].check)
+	}
+}
+
+// CreateWorkGroupOutput is a structure of the API.
+type CreateWorkGroupOutput struct {
+}
+
 // CustomerContentEncryptionConfiguration is a structure of the API.
 type CustomerContentEncryptionConfiguration struct {
 	KMSKey *string `json:"KmsKey,omitzero"`
+}
+
+func decodeCustomerContentEncryptionConfiguration(d *awsjson.Decoder) *CustomerContentEncryptionConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(CustomerContentEncryptionConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "KmsKey":
+			s.KMSKey = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *CustomerContentEncryptionConfiguration) check(c *awsjson.Checker) {
+	c.Required("kmsKey", s.KMSKey != nil)
+	c.Text("kmsKey", s.KMSKey, ruleKMSKey)
+}
+
+// DeleteNotebookInput is a structure of the API.
+type DeleteNotebookInput struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+func decodeDeleteNotebookInput(d *awsjson.Decoder) *DeleteNotebookInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(DeleteNotebookInput)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *DeleteNotebookInput) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+}
+
+// DeleteNotebookOutput is a structure of the API.
+type DeleteNotebookOutput struct {
+}
+
+// DeleteWorkGroupInput is a structure of the API.
+type DeleteWorkGroupInput struct {
+	WorkGroup             *string `json:"WorkGroup,omitzero"`
+	RecursiveDeleteOption *bool   `json:"RecursiveDeleteOption,omitzero"`
+}
+
+func decodeDeleteWorkGroupInput(d *awsjson.Decoder) *DeleteWorkGroupInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(DeleteWorkGroupInput)
+	for name := range d.Structure() {
+		switch name {
+		case "WorkGroup":
+			s.WorkGroup = d.String()
+		case "RecursiveDeleteOption":
+			s.RecursiveDeleteOption = d.Boolean()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *DeleteWorkGroupInput) check(c *awsjson.Checker) {
+	c.Required("workGroup", s.WorkGroup != nil)
+	c.Text("workGroup", s.WorkGroup, ruleWorkGroupName)
+}
+
+// DeleteWorkGroupOutput is a structure of the API.
+type DeleteWorkGroupOutput struct {
 }
 
 // EncryptionConfiguration is a structure of the API.
 type EncryptionConfiguration struct {
 	EncryptionOption *string `json:"EncryptionOption,omitzero"`
 	KMSKey           *string `json:"KmsKey,omitzero"`
+}
+
+func decodeEncryptionConfiguration(d *awsjson.Decoder) *EncryptionConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(EncryptionConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "EncryptionOption":
+			s.EncryptionOption = d.String()
+		case "KmsKey":
+			s.KMSKey = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *EncryptionConfiguration) check(c *awsjson.Checker) {
+	c.Required("encryptionOption", s.EncryptionOption != nil)
+	c.Text("encryptionOption", s.EncryptionOption, ruleEncryptionOption)
 }
 
 // EngineConfiguration is a structure of the API.
@@ -311,6 +549,29 @@ type EngineVersion struct {
 	EffectiveEngineVersion *string `json:"EffectiveEngineVersion,omitzero"`
 }
 
+func decodeEngineVersion(d *awsjson.Decoder) *EngineVersion {
+	if d.Null() {
+		return nil
+	}
+	s := new(EngineVersion)
+	for name := range d.Structure() {
+		switch name {
+		case "SelectedEngineVersion":
+			s.SelectedEngineVersion = d.String()
+		case "EffectiveEngineVersion":
+			s.EffectiveEngineVersion = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *EngineVersion) check(c *awsjson.Checker) {
+	c.Text("selectedEngineVersion", s.SelectedEngineVersion, ruleNameString)
+	c.Text("effectiveEngineVersion", s.EffectiveEngineVersion, ruleNameString)
+}
+
 // ExecutorsSummary is a structure of the API.
 type ExecutorsSummary struct {
 	ExecutorID          *string `json:"ExecutorId,omitzero"`
@@ -319,6 +580,63 @@ type ExecutorsSummary struct {
 	TerminationDateTime *int64  `json:"TerminationDateTime,omitzero"`
 	ExecutorState       *string `json:"ExecutorState,omitzero"`
 	ExecutorSize        *int64  `json:"ExecutorSize,omitzero"`
+}
+
+// ExportNotebookInput is a structure of the API.
+type ExportNotebookInput struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+func decodeExportNotebookInput(d *awsjson.Decoder) *ExportNotebookInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(ExportNotebookInput)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ExportNotebookInput) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+}
+
+// ExportNotebookOutput is a structure of the API.
+type ExportNotebookOutput struct {
+	NotebookMetadata *NotebookMetadata `json:"NotebookMetadata,omitzero"`
+	Payload          *string           `json:"Payload,omitzero"`
+}
+
+// FilterDefinition is a structure of the API.
+type FilterDefinition struct {
+	Name *string `json:"Name,omitzero"`
+}
+
+func decodeFilterDefinition(d *awsjson.Decoder) *FilterDefinition {
+	if d.Null() {
+		return nil
+	}
+	s := new(FilterDefinition)
+	for name := range d.Structure() {
+		switch name {
+		case "Name":
+			s.Name = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *FilterDefinition) check(c *awsjson.Checker) {
+	c.Text("name", s.Name, ruleNotebookName)
 }
 
 // GetCalculationExecutionCodeRequest is a structure of the API.
@@ -419,6 +737,37 @@ func (s *GetCalculationExecutionStatusRequest) check(c *awsjson.Checker) {
 type GetCalculationExecutionStatusResponse struct {
 	Status     *CalculationStatus     `json:"Status,omitzero"`
 	Statistics *CalculationStatistics `json:"Statistics,omitzero"`
+}
+
+// GetNotebookMetadataInput is a structure of the API.
+type GetNotebookMetadataInput struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+func decodeGetNotebookMetadataInput(d *awsjson.Decoder) *GetNotebookMetadataInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(GetNotebookMetadataInput)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *GetNotebookMetadataInput) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+}
+
+// GetNotebookMetadataOutput is a structure of the API.
+type GetNotebookMetadataOutput struct {
+	NotebookMetadata *NotebookMetadata `json:"NotebookMetadata,omitzero"`
 }
 
 // GetSessionRequest is a structure of the API.
@@ -528,6 +877,116 @@ type GetWorkGroupOutput struct {
 type IdentityCenterConfiguration struct {
 	EnableIdentityCenter      *bool   `json:"EnableIdentityCenter,omitzero"`
 	IdentityCenterInstanceARN *string `json:"IdentityCenterInstanceArn,omitzero"`
+}
+
+func decodeIdentityCenterConfiguration(d *awsjson.Decoder) *IdentityCenterConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(IdentityCenterConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "EnableIdentityCenter":
+			s.EnableIdentityCenter = d.Boolean()
+		case "IdentityCenterInstanceArn":
+			s.IdentityCenterInstanceARN = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *IdentityCenterConfiguration) check(c *awsjson.Checker) {
+	c.Text("identityCenterInstanceArn", s.IdentityCenterInstanceARN, ruleIdentityCenterInstanceARN)
+}
+
+// ImportNotebookInput is a structure of the API.
+type ImportNotebookInput struct {
+	WorkGroup             *string `json:"WorkGroup,omitzero"`
+	Name                  *string `json:"Name,omitzero"`
+	Payload               *string `json:"Payload,omitzero"`
+	Type                  *string `json:"Type,omitzero"`
+	NotebookS3LocationURI *string `json:"NotebookS3LocationUri,omitzero"`
+	ClientRequestToken    *string `json:"ClientRequestToken,omitzero"`
+}
+
+func decodeImportNotebookInput(d *awsjson.Decoder) *ImportNotebookInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(ImportNotebookInput)
+	for name := range d.Structure() {
+		switch name {
+		case "WorkGroup":
+			s.WorkGroup = d.String()
+		case "Name":
+			s.Name = d.String()
+		case "Payload":
+			s.Payload = d.String()
+		case "Type":
+			s.Type = d.String()
+		case "NotebookS3LocationUri":
+			s.NotebookS3LocationURI = d.String()
+		case "ClientRequestToken":
+			s.ClientRequestToken = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ImportNotebookInput) check(c *awsjson.Checker) {
+	c.Required("workGroup", s.WorkGroup != nil)
+	c.Text("workGroup", s.WorkGroup, ruleWorkGroupName)
+	c.Required("name", s.Name != nil)
+	c.Text("name", s.Name, ruleNotebookName)
+	c.Text("payload", s.Payload, rulePayload)
+	c.Required("type", s.Type != nil)
+	c.Text("type", s.Type, ruleNotebookType)
+	c.Text("notebookS3LocationUri", s.NotebookS3LocationURI, ruleS3URI)
+	c.Text("clientRequestToken", s.ClientRequestToken, ruleClientRequestToken)
+}
+
+// ImportNotebookOutput is a structure of the API.
+type ImportNotebookOutput struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+// ListApplicationDPUSizesInput is a structure of the API.
+type ListApplicationDPUSizesInput struct {
+	MaxResults *int    `json:"MaxResults,omitzero"`
+	NextToken  *string `json:"NextToken,omitzero"`
+}
+
+func decodeListApplicationDPUSizesInput(d *awsjson.Decoder) *ListApplicationDPUSizesInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(ListApplicationDPUSizesInput)
+	for name := range d.Structure() {
+		switch name {
+		case "MaxResults":
+			s.MaxResults = d.Integer()
+		case "NextToken":
+			s.NextToken = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ListApplicationDPUSizesInput) check(c *awsjson.Checker) {
+	c.Integer("maxResults", s.MaxResults, ruleMaxApplicationDPUSizesCount)
+	c.Text("nextToken", s.NextToken, ruleToken)
+}
+
+// ListApplicationDPUSizesOutput is a structure of the API.
+type ListApplicationDPUSizesOutput struct {
+	ApplicationDPUSizes []ApplicationDPUSizes `json:"ApplicationDPUSizes,omitzero"`
+	NextToken           *string               `json:"NextToken,omitzero"`
 }
 
 // ListCalculationExecutionsRequest is a structure of the API.
@@ -654,6 +1113,92 @@ type ListExecutorsResponse struct {
 	ExecutorsSummary []ExecutorsSummary `json:"ExecutorsSummary,omitzero"`
 }
 
+// ListNotebookMetadataInput is a structure of the API.
+type ListNotebookMetadataInput struct {
+	Filters    *FilterDefinition `json:"Filters,omitzero"`
+	NextToken  *string           `json:"NextToken,omitzero"`
+	MaxResults *int              `json:"MaxResults,omitzero"`
+	WorkGroup  *string           `json:"WorkGroup,omitzero"`
+}
+
+func decodeListNotebookMetadataInput(d *awsjson.Decoder) *ListNotebookMetadataInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(ListNotebookMetadataInput)
+	for name := range d.Structure() {
+		switch name {
+		case "Filters":
+			s.Filters = decodeFilterDefinition(d)
+		case "NextToken":
+			s.NextToken = d.String()
+		case "MaxResults":
+			s.MaxResults = d.Integer()
+		case "WorkGroup":
+			s.WorkGroup = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ListNotebookMetadataInput) check(c *awsjson.Checker) {
+	if s.Filters != nil {
+		c.In("filters", s.Filters.check)
+	}
+	c.Text("nextToken", s.NextToken, ruleToken)
+	c.Integer("maxResults", s.MaxResults, ruleMaxNotebooksCount)
+	c.Required("workGroup", s.WorkGroup != nil)
+	c.Text("workGroup", s.WorkGroup, ruleWorkGroupName)
+}
+
+// ListNotebookMetadataOutput is a structure of the API.
+type ListNotebookMetadataOutput struct {
+	NextToken            *string            `json:"NextToken,omitzero"`
+	NotebookMetadataList []NotebookMetadata `json:"NotebookMetadataList,omitzero"`
+}
+
+// ListNotebookSessionsRequest is a structure of the API.
+type ListNotebookSessionsRequest struct {
+	NotebookID *string `json:"NotebookId,omitzero"`
+	MaxResults *int    `json:"MaxResults,omitzero"`
+	NextToken  *string `json:"NextToken,omitzero"`
+}
+
+func decodeListNotebookSessionsRequest(d *awsjson.Decoder) *ListNotebookSessionsRequest {
+	if d.Null() {
+		return nil
+	}
+	s := new(ListNotebookSessionsRequest)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		case "MaxResults":
+			s.MaxResults = d.Integer()
+		case "NextToken":
+			s.NextToken = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ListNotebookSessionsRequest) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+	c.Integer("maxResults", s.MaxResults, ruleMaxSessionsCount)
+	c.Text("nextToken", s.NextToken, ruleToken)
+}
+
+// ListNotebookSessionsResponse is a structure of the API.
+type ListNotebookSessionsResponse struct {
+	NotebookSessionsList []NotebookSessionSummary `json:"NotebookSessionsList,omitzero"`
+	NextToken            *string                  `json:"NextToken,omitzero"`
+}
+
 // ListSessionsRequest is a structure of the API.
 type ListSessionsRequest struct {
 	WorkGroup   *string `json:"WorkGroup,omitzero"`
@@ -696,6 +1241,46 @@ func (s *ListSessionsRequest) check(c *awsjson.Checker) {
 type ListSessionsResponse struct {
 	NextToken *string          `json:"NextToken,omitzero"`
 	Sessions  []SessionSummary `json:"Sessions,omitzero"`
+}
+
+// ListTagsForResourceInput is a structure of the API.
+type ListTagsForResourceInput struct {
+	ResourceARN *string `json:"ResourceARN,omitzero"`
+	NextToken   *string `json:"NextToken,omitzero"`
+	MaxResults  *int    `json:"MaxResults,omitzero"`
+}
+
+func decodeListTagsForResourceInput(d *awsjson.Decoder) *ListTagsForResourceInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(ListTagsForResourceInput)
+	for name := range d.Structure() {
+		switch name {
+		case "ResourceARN":
+			s.ResourceARN = d.String()
+		case "NextToken":
+			s.NextToken = d.String()
+		case "MaxResults":
+			s.MaxResults = d.Integer()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ListTagsForResourceInput) check(c *awsjson.Checker) {
+	c.Required("resourceARN", s.ResourceARN != nil)
+	c.Text("resourceARN", s.ResourceARN, ruleAmazonResourceName)
+	c.Text("nextToken", s.NextToken, ruleToken)
+	c.Integer("maxResults", s.MaxResults, ruleMaxTagsCount)
+}
+
+// ListTagsForResourceOutput is a structure of the API.
+type ListTagsForResourceOutput struct {
+	Tags      []Tag   `json:"Tags,omitzero"`
+	NextToken *string `json:"NextToken,omitzero"`
 }
 
 // ListWorkGroupsInput is a structure of the API.
@@ -768,9 +1353,88 @@ type ManagedQueryResultsConfiguration struct {
 	EncryptionConfiguration *ManagedQueryResultsEncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
 }
 
+func decodeManagedQueryResultsConfiguration(d *awsjson.Decoder) *ManagedQueryResultsConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(ManagedQueryResultsConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "Enabled":
+			s.Enabled = d.Boolean()
+		case "EncryptionConfiguration":
+			s.EncryptionConfiguration = decodeManagedQueryResultsEncryptionConfiguration(d)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ManagedQueryResultsConfiguration) check(c *awsjson.Checker) {
+	c.Required("enabled", s.Enabled != nil)
+	if s.EncryptionConfiguration != nil {
+		c.In("encryptionConfiguration", s.EncryptionConfiguration.check)
+	}
+}
+
+// ManagedQueryResultsConfigurationUpdates is a structure of the API.
+type ManagedQueryResultsConfigurationUpdates struct {
+	Enabled                       *bool                                       `json:"Enabled,omitzero"`
+	EncryptionConfiguration       *ManagedQueryResultsEncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
+	RemoveEncryptionConfiguration *bool                                       `json:"RemoveEncryptionConfiguration,omitzero"`
+}
+
+func decodeManagedQueryResultsConfigurationUpdates(d *awsjson.Decoder) *ManagedQueryResultsConfigurationUpdates {
+	if d.Null() {
+		return nil
+	}
+	s := new(ManagedQueryResultsConfigurationUpdates)
+	for name := range d.Structure() {
+		switch name {
+		case "Enabled":
+			s.Enabled = d.Boolean()
+		case "EncryptionConfiguration":
+			s.EncryptionConfiguration = decodeManagedQueryResultsEncryptionConfiguration(d)
+		case "RemoveEncryptionConfiguration":
+			s.RemoveEncryptionConfiguration = d.Boolean()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ManagedQueryResultsConfigurationUpdates) check(c *awsjson.Checker) {
+	if s.EncryptionConfiguration != nil {
+		c.In("encryptionConfiguration", s.EncryptionConfiguration.check)
+	}
+}
+
 // ManagedQueryResultsEncryptionConfiguration is a structure of the API.
 type ManagedQueryResultsEncryptionConfiguration struct {
 	KMSKey *string `json:"KmsKey,omitzero"`
+}
+
+func decodeManagedQueryResultsEncryptionConfiguration(d *awsjson.Decoder) *ManagedQueryResultsEncryptionConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(ManagedQueryResultsEncryptionConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "KmsKey":
+			s.KMSKey = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ManagedQueryResultsEncryptionConfiguration) check(c *awsjson.Checker) {
+	c.Required("kmsKey", s.KMSKey != nil)
+	c.Text("kmsKey", s.KMSKey, ruleKMSKey)
 }
 
 // MonitoringConfiguration is a structure of the API.
@@ -812,11 +1476,53 @@ func (s *MonitoringConfiguration) check(c *awsjson.Checker) {
 	}
 }
 
+// NotebookMetadata is a structure of the API.
+type NotebookMetadata struct {
+	NotebookID       *string           `json:"NotebookId,omitzero"`
+	Name             *string           `json:"Name,omitzero"`
+	WorkGroup        *string           `json:"WorkGroup,omitzero"`
+	CreationTime     awsjson.Timestamp `json:"CreationTime,omitzero"`
+	Type             *string           `json:"Type,omitzero"`
+	LastModifiedTime awsjson.Timestamp `json:"LastModifiedTime,omitzero"`
+}
+
+// NotebookSessionSummary is a structure of the API.
+type NotebookSessionSummary struct {
+	SessionID    *string           `json:"SessionId,omitzero"`
+	CreationTime awsjson.Timestamp `json:"CreationTime,omitzero"`
+}
+
 // QueryResultsS3AccessGrantsConfiguration is a structure of the API.
 type QueryResultsS3AccessGrantsConfiguration struct {
 	EnableS3AccessGrants  *bool   `json:"EnableS3AccessGrants,omitzero"`
 	CreateUserLevelPrefix *bool   `json:"CreateUserLevelPrefix,omitzero"`
 	AuthenticationType    *string `json:"AuthenticationType,omitzero"`
+}
+
+func decodeQueryResultsS3AccessGrantsConfiguration(d *awsjson.Decoder) *QueryResultsS3AccessGrantsConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(QueryResultsS3AccessGrantsConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "EnableS3AccessGrants":
+			s.EnableS3AccessGrants = d.Boolean()
+		case "CreateUserLevelPrefix":
+			s.CreateUserLevelPrefix = d.Boolean()
+		case "AuthenticationType":
+			s.AuthenticationType = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *QueryResultsS3AccessGrantsConfiguration) check(c *awsjson.Checker) {
+	c.Required("enableS3AccessGrants", s.EnableS3AccessGrants != nil)
+	c.Required("authenticationType", s.AuthenticationType != nil)
+	c.Text("authenticationType", s.AuthenticationType, ruleAuthenticationType)
 }
 
 // ResultConfiguration is a structure of the API.
@@ -825,6 +1531,90 @@ type ResultConfiguration struct {
 	EncryptionConfiguration *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
 	ExpectedBucketOwner     *string                  `json:"ExpectedBucketOwner,omitzero"`
 	ACLConfiguration        *ACLConfiguration        `json:"AclConfiguration,omitzero"`
+}
+
+func decodeResultConfiguration(d *awsjson.Decoder) *ResultConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(ResultConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "OutputLocation":
+			s.OutputLocation = d.String()
+		case "EncryptionConfiguration":
+			s.EncryptionConfiguration = decodeEncryptionConfiguration(d)
+		case "ExpectedBucketOwner":
+			s.ExpectedBucketOwner = d.String()
+		case "AclConfiguration":
+			s.ACLConfiguration = decodeACLConfiguration(d)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ResultConfiguration) check(c *awsjson.Checker) {
+	if s.EncryptionConfiguration != nil {
+		c.In("encryptionConfiguration", s.EncryptionConfiguration.check)
+	}
+	c.Text("expectedBucketOwner", s.ExpectedBucketOwner, ruleAwsAccountID)
+	if s.ACLConfiguration != nil {
+		c.In("aclConfiguration", s.ACLConfiguration.check)
+	}
+}
+
+// ResultConfigurationUpdates is a structure of the API.
+type ResultConfigurationUpdates struct {
+	OutputLocation                *string                  `json:"OutputLocation,omitzero"`
+	RemoveOutputLocation          *bool                    `json:"RemoveOutputLocation,omitzero"`
+	EncryptionConfiguration       *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
+	RemoveEncryptionConfiguration *bool                    `json:"RemoveEncryptionConfiguration,omitzero"`
+	ExpectedBucketOwner           *string                  `json:"ExpectedBucketOwner,omitzero"`
+	RemoveExpectedBucketOwner     *bool                    `json:"RemoveExpectedBucketOwner,omitzero"`
+	ACLConfiguration              *ACLConfiguration        `json:"AclConfiguration,omitzero"`
+	RemoveACLConfiguration        *bool                    `json:"RemoveAclConfiguration,omitzero"`
+}
+
+func decodeResultConfigurationUpdates(d *awsjson.Decoder) *ResultConfigurationUpdates {
+	if d.Null() {
+		return nil
+	}
+	s := new(ResultConfigurationUpdates)
+	for name := range d.Structure() {
+		switch name {
+		case "OutputLocation":
+			s.OutputLocation = d.String()
+		case "RemoveOutputLocation":
+			s.RemoveOutputLocation = d.Boolean()
+		case "EncryptionConfiguration":
+			s.EncryptionConfiguration = decodeEncryptionConfiguration(d)
+		case "RemoveEncryptionConfiguration":
+			s.RemoveEncryptionConfiguration = d.Boolean()
+		case "ExpectedBucketOwner":
+			s.ExpectedBucketOwner = d.String()
+		case "RemoveExpectedBucketOwner":
+			s.RemoveExpectedBucketOwner = d.Boolean()
+		case "AclConfiguration":
+			s.ACLConfiguration = decodeACLConfiguration(d)
+		case "RemoveAclConfiguration":
+			s.RemoveACLConfiguration = d.Boolean()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *ResultConfigurationUpdates) check(c *awsjson.Checker) {
+	if s.EncryptionConfiguration != nil {
+		c.In("encryptionConfiguration", s.EncryptionConfiguration.check)
+	}
+	c.Text("expectedBucketOwner", s.ExpectedBucketOwner, ruleAwsAccountID)
+	if s.ACLConfiguration != nil {
+		c.In("aclConfiguration", s.ACLConfiguration.check)
+	}
 }
 
 // S3LoggingConfiguration is a structure of the API.
@@ -1077,6 +1867,43 @@ func (s *Tag) check(c *awsjson.Checker) {
 	c.Text("value", s.Value, ruleTagValue)
 }
 
+// TagResourceInput is a structure of the API.
+type TagResourceInput struct {
+	ResourceARN *string `json:"ResourceARN,omitzero"`
+	Tags        []Tag   `json:"Tags,omitzero"`
+}
+
+func decodeTagResourceInput(d *awsjson.Decoder) *TagResourceInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(TagResourceInput)
+	for name := range d.Structure() {
+		switch name {
+		case "ResourceARN":
+			s.ResourceARN = d.String()
+		case "Tags":
+			s.Tags = awsjson.DecodeList(d, decodeTag)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *TagResourceInput) check(c *awsjson.Checker) {
+	c.Required("resourceARN", s.ResourceARN != nil)
+	c.Text("resourceARN", s.ResourceARN, ruleAmazonResourceName)
+	c.Required("tags", s.Tags != nil)
+	for i := range s.Tags {
+		c.InItem("tags", i, s.Tags[i].check)
+	}
+}
+
+// TagResourceOutput is a structure of the API.
+type TagResourceOutput struct {
+}
+
 // TerminateSessionRequest is a structure of the API.
 type TerminateSessionRequest struct {
 	SessionID *string `json:"SessionId,omitzero"`
@@ -1108,6 +1935,172 @@ type TerminateSessionResponse struct {
 	State *string `json:"State,omitzero"`
 }
 
+// UntagResourceInput is a structure of the API.
+type UntagResourceInput struct {
+	ResourceARN *string  `json:"ResourceARN,omitzero"`
+	TagKeys     []string `json:"TagKeys,omitzero"`
+}
+
+func decodeUntagResourceInput(d *awsjson.Decoder) *UntagResourceInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(UntagResourceInput)
+	for name := range d.Structure() {
+		switch name {
+		case "ResourceARN":
+			s.ResourceARN = d.String()
+		case "TagKeys":
+			s.TagKeys = awsjson.DecodeList(d, (*awsjson.Decoder).String)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *UntagResourceInput) check(c *awsjson.Checker) {
+	c.Required("resourceARN", s.ResourceARN != nil)
+	c.Text("resourceARN", s.ResourceARN, ruleAmazonResourceName)
+	c.Required("tagKeys", s.TagKeys != nil)
+	c.Items("tagKeys", s.TagKeys, ruleTagKey)
+}
+
+// UntagResourceOutput is a structure of the API.
+type UntagResourceOutput struct {
+}
+
+// UpdateNotebookInput is a structure of the API.
+type UpdateNotebookInput struct {
+	NotebookID         *string `json:"NotebookId,omitzero"`
+	Payload            *string `json:"Payload,omitzero"`
+	Type               *string `json:"Type,omitzero"`
+	SessionID          *string `json:"SessionId,omitzero"`
+	ClientRequestToken *string `json:"ClientRequestToken,omitzero"`
+}
+
+func decodeUpdateNotebookInput(d *awsjson.Decoder) *UpdateNotebookInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(UpdateNotebookInput)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		case "Payload":
+			s.Payload = d.String()
+		case "Type":
+			s.Type = d.String()
+		case "SessionId":
+			s.SessionID = d.String()
+		case "ClientRequestToken":
+			s.ClientRequestToken = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *UpdateNotebookInput) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+	c.Required("payload", s.Payload != nil)
+	c.Text("payload", s.Payload, rulePayload)
+	c.Required("type", s.Type != nil)
+	c.Text("type", s.Type, ruleNotebookType)
+	c.Text("sessionId", s.SessionID, ruleSessionID)
+	c.Text("clientRequestToken", s.ClientRequestToken, ruleClientRequestToken)
+}
+
+// UpdateNotebookMetadataInput is a structure of the API.
+type UpdateNotebookMetadataInput struct {
+	NotebookID         *string `json:"NotebookId,omitzero"`
+	ClientRequestToken *string `json:"ClientRequestToken,omitzero"`
+	Name               *string `json:"Name,omitzero"`
+}
+
+func decodeUpdateNotebookMetadataInput(d *awsjson.Decoder) *UpdateNotebookMetadataInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(UpdateNotebookMetadataInput)
+	for name := range d.Structure() {
+		switch name {
+		case "NotebookId":
+			s.NotebookID = d.String()
+		case "ClientRequestToken":
+			s.ClientRequestToken = d.String()
+		case "Name":
+			s.Name = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *UpdateNotebookMetadataInput) check(c *awsjson.Checker) {
+	c.Required("notebookId", s.NotebookID != nil)
+	c.Text("notebookId", s.NotebookID, ruleNotebookID)
+	c.Text("clientRequestToken", s.ClientRequestToken, ruleClientRequestToken)
+	c.Required("name", s.Name != nil)
+	c.Text("name", s.Name, ruleNotebookName)
+}
+
+// UpdateNotebookMetadataOutput is a structure of the API.
+type UpdateNotebookMetadataOutput struct {
+}
+
+// UpdateNotebookOutput is a structure of the API.
+type UpdateNotebookOutput struct {
+}
+
+// UpdateWorkGroupInput is a structure of the API.
+type UpdateWorkGroupInput struct {
+	WorkGroup            *string                        `json:"WorkGroup,omitzero"`
+	Description          *string                        `json:"Description,omitzero"`
+	ConfigurationUpdates *WorkGroupConfigurationUpdates `json:"ConfigurationUpdates,omitzero"`
+	State                *string                        `json:"State,omitzero"`
+}
+
+func decodeUpdateWorkGroupInput(d *awsjson.Decoder) *UpdateWorkGroupInput {
+	if d.Null() {
+		return nil
+	}
+	s := new(UpdateWorkGroupInput)
+	for name := range d.Structure() {
+		switch name {
+		case "WorkGroup":
+			s.WorkGroup = d.String()
+		case "Description":
+			s.Description = d.String()
+		case "ConfigurationUpdates":
+			s.ConfigurationUpdates = decodeWorkGroupConfigurationUpdates(d)
+		case "State":
+			s.State = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *UpdateWorkGroupInput) check(c *awsjson.Checker) {
+	c.Required("workGroup", s.WorkGroup != nil)
+	c.Text("workGroup", s.WorkGroup, ruleWorkGroupName)
+	c.Text("description", s.Description, ruleWorkGroupDescriptionString)
+	if s.ConfigurationUpdates != nil {
+		c.In("configurationUpdates", s.ConfigurationUpdates.check)
+	}
+	c.Text("state", s.State, ruleWorkGroupState)
+}
+
+// UpdateWorkGroupOutput is a structure of the API.
+type UpdateWorkGroupOutput struct {
+}
+
 // WorkGroup is a structure of the API.
 type WorkGroup struct {
 	Name                         *string                 `json:"Name,omitzero"`
@@ -1135,6 +2128,173 @@ type WorkGroupConfiguration struct {
 	EnableMinimumEncryptionConfiguration    *bool                                    `json:"EnableMinimumEncryptionConfiguration,omitzero"`
 	IdentityCenterConfiguration             *IdentityCenterConfiguration             `json:"IdentityCenterConfiguration,omitzero"`
 	QueryResultsS3AccessGrantsConfiguration *QueryResultsS3AccessGrantsConfiguration `json:"QueryResultsS3AccessGrantsConfiguration,omitzero"`
+}
+
+func decodeWorkGroupConfiguration(d *awsjson.Decoder) *WorkGroupConfiguration {
+	if d.Null() {
+		return nil
+	}
+	s := new(WorkGroupConfiguration)
+	for name := range d.Structure() {
+		switch name {
+		case "ResultConfiguration":
+			s.ResultConfiguration = decodeResultConfiguration(d)
+		case "ManagedQueryResultsConfiguration":
+			s.ManagedQueryResultsConfiguration = decodeManagedQueryResultsConfiguration(d)
+		case "EnforceWorkGroupConfiguration":
+			s.EnforceWorkGroupConfiguration = d.Boolean()
+		case "PublishCloudWatchMetricsEnabled":
+			s.PublishCloudWatchMetricsEnabled = d.Boolean()
+		case "BytesScannedCutoffPerQuery":
+			s.BytesScannedCutoffPerQuery = d.Long()
+		case "RequesterPaysEnabled":
+			s.RequesterPaysEnabled = d.Boolean()
+		case "EngineVersion":
+			s.EngineVersion = decodeEngineVersion(d)
+		case "AdditionalConfiguration":
+			s.AdditionalConfiguration = d.String()
+		case "ExecutionRole":
+			s.ExecutionRole = d.String()
+		case "MonitoringConfiguration":
+			s.MonitoringConfiguration = decodeMonitoringConfiguration(d)
+		case "EngineConfiguration":
+			s.EngineConfiguration = decodeEngineConfiguration(d)
+		case "CustomerContentEncryptionConfiguration":
+			s.CustomerContentEncryptionConfiguration = decodeCustomerContentEncryptionConfiguration(d)
+		case "EnableMinimumEncryptionConfiguration":
+			s.EnableMinimumEncryptionConfiguration = d.Boolean()
+		case "IdentityCenterConfiguration":
+			s.IdentityCenterConfiguration = decodeIdentityCenterConfiguration(d)
+		case "QueryResultsS3AccessGrantsConfiguration":
+			s.QueryResultsS3AccessGrantsConfiguration = decodeQueryResultsS3AccessGrantsConfiguration(d)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *WorkGroupConfiguration) check(c *awsjson.Checker) {
+	if s.ResultConfiguration != nil {
+		c.In("resultConfiguration", s.ResultConfiguration.check)
+	}
+	if s.ManagedQueryResultsConfiguration != nil {
+		c.In("managedQueryResultsConfiguration", s.ManagedQueryResultsConfiguration.check)
+	}
+	c.Long("bytesScannedCutoffPerQuery", s.BytesScannedCutoffPerQuery, ruleBytesScannedCutoffValue)
+	if s.EngineVersion != nil {
+		c.In("engineVersion", s.EngineVersion.check)
+	}
+	c.Text("additionalConfiguration", s.AdditionalConfiguration, ruleNameString)
+	c.Text("executionRole", s.ExecutionRole, ruleRoleARN)
+	if s.MonitoringConfiguration != nil {
+		c.In("monitoringConfiguration", s.MonitoringConfiguration.check)
+	}
+	if s.EngineConfiguration != nil {
+		c.In("engineConfiguration", s.EngineConfiguration.check)
+	}
+	if s.CustomerContentEncryptionConfiguration != nil {
+		c.In("customerContentEncryptionConfiguration", s.CustomerContentEncryptionConfiguration.check)
+	}
+	if s.IdentityCenterConfiguration != nil {
+		c.In("identityCenterConfiguration", s.IdentityCenterConfiguration.check)
+	}
+	if s.QueryResultsS3AccessGrantsConfiguration != nil {
+		c.In("queryResultsS3AccessGrantsConfiguration", s.QueryResultsS3AccessGrantsConfiguration.check)
+	}
+}
+
+// WorkGroupConfigurationUpdates is a structure of the API.
+type WorkGroupConfigurationUpdates struct {
+	EnforceWorkGroupConfiguration                *bool                                    `json:"EnforceWorkGroupConfiguration,omitzero"`
+	ResultConfigurationUpdates                   *ResultConfigurationUpdates              `json:"ResultConfigurationUpdates,omitzero"`
+	ManagedQueryResultsConfigurationUpdates      *ManagedQueryResultsConfigurationUpdates `json:"ManagedQueryResultsConfigurationUpdates,omitzero"`
+	PublishCloudWatchMetricsEnabled              *bool                                    `json:"PublishCloudWatchMetricsEnabled,omitzero"`
+	BytesScannedCutoffPerQuery                   *int64                                   `json:"BytesScannedCutoffPerQuery,omitzero"`
+	RemoveBytesScannedCutoffPerQuery             *bool                                    `json:"RemoveBytesScannedCutoffPerQuery,omitzero"`
+	RequesterPaysEnabled                         *bool                                    `json:"RequesterPaysEnabled,omitzero"`
+	EngineVersion                                *EngineVersion                           `json:"EngineVersion,omitzero"`
+	RemoveCustomerContentEncryptionConfiguration *bool                                    `json:"RemoveCustomerContentEncryptionConfiguration,omitzero"`
+	AdditionalConfiguration                      *string                                  `json:"AdditionalConfiguration,omitzero"`
+	ExecutionRole                                *string                                  `json:"ExecutionRole,omitzero"`
+	CustomerContentEncryptionConfiguration       *CustomerContentEncryptionConfiguration  `json:"CustomerContentEncryptionConfiguration,omitzero"`
+	EnableMinimumEncryptionConfiguration         *bool                                    `json:"EnableMinimumEncryptionConfiguration,omitzero"`
+	QueryResultsS3AccessGrantsConfiguration      *QueryResultsS3AccessGrantsConfiguration `json:"QueryResultsS3AccessGrantsConfiguration,omitzero"`
+	MonitoringConfiguration                      *MonitoringConfiguration                 `json:"MonitoringConfiguration,omitzero"`
+	EngineConfiguration                          *EngineConfiguration                     `json:"EngineConfiguration,omitzero"`
+}
+
+func decodeWorkGroupConfigurationUpdates(d *awsjson.Decoder) *WorkGroupConfigurationUpdates {
+	if d.Null() {
+		return nil
+	}
+	s := new(WorkGroupConfigurationUpdates)
+	for name := range d.Structure() {
+		switch name {
+		case "EnforceWorkGroupConfiguration":
+			s.EnforceWorkGroupConfiguration = d.Boolean()
+		case "ResultConfigurationUpdates":
+			s.ResultConfigurationUpdates = decodeResultConfigurationUpdates(d)
+		case "ManagedQueryResultsConfigurationUpdates":
+			s.ManagedQueryResultsConfigurationUpdates = decodeManagedQueryResultsConfigurationUpdates(d)
+		case "PublishCloudWatchMetricsEnabled":
+			s.PublishCloudWatchMetricsEnabled = d.Boolean()
+		case "BytesScannedCutoffPerQuery":
+			s.BytesScannedCutoffPerQuery = d.Long()
+		case "RemoveBytesScannedCutoffPerQuery":
+			s.RemoveBytesScannedCutoffPerQuery = d.Boolean()
+		case "RequesterPaysEnabled":
+			s.RequesterPaysEnabled = d.Boolean()
+		case "EngineVersion":
+			s.EngineVersion = decodeEngineVersion(d)
+		case "RemoveCustomerContentEncryptionConfiguration":
+			s.RemoveCustomerContentEncryptionConfiguration = d.Boolean()
+		case "AdditionalConfiguration":
+			s.AdditionalConfiguration = d.String()
+		case "ExecutionRole":
+			s.ExecutionRole = d.String()
+		case "CustomerContentEncryptionConfiguration":
+			s.CustomerContentEncryptionConfiguration = decodeCustomerContentEncryptionConfiguration(d)
+		case "EnableMinimumEncryptionConfiguration":
+			s.EnableMinimumEncryptionConfiguration = d.Boolean()
+		case "QueryResultsS3AccessGrantsConfiguration":
+			s.QueryResultsS3AccessGrantsConfiguration = decodeQueryResultsS3AccessGrantsConfiguration(d)
+		case "MonitoringConfiguration":
+			s.MonitoringConfiguration = decodeMonitoringConfiguration(d)
+		case "EngineConfiguration":
+			s.EngineConfiguration = decodeEngineConfiguration(d)
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *WorkGroupConfigurationUpdates) check(c *awsjson.Checker) {
+	if s.ResultConfigurationUpdates != nil {
+		c.In("resultConfigurationUpdates", s.ResultConfigurationUpdates.check)
+	}
+	if s.ManagedQueryResultsConfigurationUpdates != nil {
+		c.In("managedQueryResultsConfigurationUpdates", s.ManagedQueryResultsConfigurationUpdates.check)
+	}
+	c.Long("bytesScannedCutoffPerQuery", s.BytesScannedCutoffPerQuery, ruleBytesScannedCutoffValue)
+	if s.EngineVersion != nil {
+		c.In("engineVersion", s.EngineVersion.check)
+	}
+	c.Text("additionalConfiguration", s.AdditionalConfiguration, ruleNameString)
+	c.Text("executionRole", s.ExecutionRole, ruleRoleARN)
+	if s.CustomerContentEncryptionConfiguration != nil {
+		c.In("customerContentEncryptionConfiguration", s.CustomerContentEncryptionConfiguration.check)
+	}
+	if s.QueryResultsS3AccessGrantsConfiguration != nil {
+		c.In("queryResultsS3AccessGrantsConfiguration", s.QueryResultsS3AccessGrantsConfiguration.check)
+	}
+	if s.MonitoringConfiguration != nil {
+		c.In("monitoringConfiguration", s.MonitoringConfiguration.check)
+	}
+	if s.EngineConfiguration != nil {
+		c.In("engineConfiguration", s.EngineConfiguration.check)
+	}
 }
 
 // WorkGroupSummary is a structure of the API.

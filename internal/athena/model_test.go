@@ -53,7 +53,9 @@ func readModel(t *testing.T) *apiModel {
 
 // drawable has expressions to draw from for patterns that Go cannot parse.
 var drawable = map[string]string{
-	`[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*`: `[ -~é世😀\t]*`,
+	`[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*`:             `[ -~é世😀\t]*`,
+	`(?!.*[/:\\])[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]+`: `[ -.0-9;-Z^-~é世😀\t]+`,
+	`^[0-9]+$`: `^[0-9]{12}$`, // of an account's id, which is that long
 }
 
 // draw makes a value that satisfies a shape.
@@ -89,7 +91,8 @@ func (m *apiModel) draw(t *rapid.T, name string) any {
 	case "boolean":
 		return rapid.Bool().Draw(t, name)
 	case "integer", "long":
-		return rapid.IntRange(limit(shape.Min, 0), limit(shape.Max, 1<<20)).Draw(t, name)
+		least := limit(shape.Min, 0)
+		return rapid.IntRange(least, limit(shape.Max, least+1<<20)).Draw(t, name)
 	case "string":
 		if shape.Enum != nil {
 			return rapid.SampledFrom(shape.Enum).Draw(t, name)
@@ -145,6 +148,9 @@ func draw(t *rapid.T, m *apiModel) (operation string, input map[string]any) {
 	return operation, m.draw(t, m.Operations[operation].Input.Shape).(map[string]any)
 }
 
+// isAnswer tells a body: an answer without members has none.
+func isAnswer(body []byte) bool { return len(body) == 0 || json.Valid(body) }
+
 func TestModel_ValidRequestsAreTaken(t *testing.T) {
 	m := readModel(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -153,7 +159,8 @@ func TestModel_ValidRequestsAreTaken(t *testing.T) {
 			delete(input, "CalculationConfiguration")
 			input["CodeBlock"] = "1"
 		}
-		if operation == "ListEngineVersions" || operation == "ListExecutors" { // their tokens are checked by the front door
+		switch operation {
+		case "ListEngineVersions", "ListExecutors", "ListApplicationDPUSizes", "ListNotebookSessions", "ListTagsForResource": // their tokens are checked by the front door
 			delete(input, "NextToken")
 		}
 		body, err := json.Marshal(input)
@@ -161,7 +168,7 @@ func TestModel_ValidRequestsAreTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := call(handler(full(), new(bytes.Buffer)), operation, string(body))
-		if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) {
+		if w.Code != http.StatusOK || !isAnswer(w.Body.Bytes()) {
 			t.Fatalf("%s %s: got %d %s", operation, body, w.Code, w.Body)
 		}
 	})
@@ -180,8 +187,11 @@ func TestModel_InvalidRequestsAreTheClientsFault(t *testing.T) {
 		}
 		var log bytes.Buffer
 		w := call(handler(full(), &log), operation, string(body))
-		if w.Code != http.StatusOK && w.Code != http.StatusBadRequest || !json.Valid(w.Body.Bytes()) || log.Len() > 0 {
+		if w.Code != http.StatusOK && w.Code != http.StatusBadRequest || !isAnswer(w.Body.Bytes()) || log.Len() > 0 {
 			t.Fatalf("%s %s: got %d %s, logged %s", operation, body, w.Code, w.Body, &log)
+		}
+		if w.Code == http.StatusOK {
+			return
 		}
 		var answer struct {
 			Type string `json:"__type"`
@@ -189,7 +199,7 @@ func TestModel_InvalidRequestsAreTheClientsFault(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
 			t.Fatal(err)
 		}
-		if known := []string{"InvalidRequestException", "SerializationException"}; w.Code != http.StatusOK && !slices.Contains(known, answer.Type) {
+		if known := []string{"InvalidRequestException", "SerializationException"}; !slices.Contains(known, answer.Type) {
 			t.Fatalf("%s %s: got %s", operation, body, w.Body)
 		}
 	})

@@ -16,8 +16,14 @@ func (a *api) startSession(ctx context.Context, in *StartSessionRequest) (*Start
 		NotebookVersion:     value(in.NotebookVersion),
 		IdleTimeout:         time.Duration(value(in.SessionIdleTimeoutInMinutes)) * time.Minute,
 		ExecutionRole:       value(in.ExecutionRole),
+		Monitoring:          monitoring(in.MonitoringConfiguration),
+		Tags:                tags(in.Tags),
+		OwnTagsOnly:         in.CopyWorkGroupTags != nil && !*in.CopyWorkGroupTags,
 		Token:               value(in.ClientRequestToken),
 	})
+	if hearth.KindOf(err) == hearth.KindExists { // the one session that its notebook may have
+		return nil, &awsjson.Error{Type: "SessionAlreadyExistsException", Message: hearth.MessageOf(err)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +36,16 @@ func (a *api) getSession(ctx context.Context, in *GetSessionRequest) (*GetSessio
 		return nil, err
 	}
 	return &GetSessionResponse{
-		SessionID:            &session.ID,
-		Description:          given(session.Description),
-		WorkGroup:            &session.WorkGroup,
-		EngineVersion:        &session.Engine.Effective,
-		EngineConfiguration:  engineConfigurationShape(session.EngineConfiguration),
-		NotebookVersion:      given(session.NotebookVersion),
-		SessionConfiguration: sessionConfigurationShape(session.Configuration),
-		Status:               sessionStatus(session),
-		Statistics:           &SessionStatistics{DPUExecutionInMillis: &session.DPUMillis},
+		SessionID:               &session.ID,
+		Description:             given(session.Description),
+		WorkGroup:               &session.WorkGroup,
+		EngineVersion:           &session.Engine.Effective,
+		EngineConfiguration:     engineConfigurationShape(session.EngineConfiguration),
+		NotebookVersion:         given(session.NotebookVersion),
+		MonitoringConfiguration: monitoringShape(session.Monitoring),
+		SessionConfiguration:    sessionConfigurationShape(session.Configuration),
+		Status:                  sessionStatus(session),
+		Statistics:              &SessionStatistics{DPUExecutionInMillis: &session.DPUMillis},
 	}, nil
 }
 

@@ -179,6 +179,9 @@ func TestHandler_Errors(t *testing.T) {
 				"GetCalculationExecution": calculationBody, "GetCalculationExecutionStatus": calculationBody,
 				"GetCalculationExecutionCode": calculationBody, "StopCalculationExecution": calculationBody,
 			} {
+				if operation == "StartSession" && hearth.KindOf(test.err) == hearth.KindExists {
+					continue // it has an error of its own for that
+				}
 				w := call(handler(f, new(bytes.Buffer)), operation, body)
 				if w.Code != test.status || w.Body.String() != test.answer {
 					t.Errorf("%s: got  %d %s\nwant %d %s", operation, w.Code, w.Body, test.status, test.answer)

@@ -41,30 +41,36 @@ func (a *api) listWorkGroups(ctx context.Context, in *ListWorkGroupsInput) (*Lis
 	return out, nil
 }
 
-func workGroupState(g hearth.WorkGroup) *string {
-	if g.Enabled {
-		return new("ENABLED")
+func (a *api) createWorkGroup(ctx context.Context, in *CreateWorkGroupInput) (*CreateWorkGroupOutput, error) {
+	group := hearth.WorkGroup{Name: value(in.Name), Description: value(in.Description)}
+	if c := in.Configuration; c != nil {
+		group.Engine.Selected = value(value(c.EngineVersion).SelectedEngineVersion)
+		group.WorkGroupSettings = workGroupSettings(c)
 	}
-	return new("DISABLED")
+	return new(CreateWorkGroupOutput), a.sessions.CreateWorkGroup(ctx, group, tags(in.Tags))
 }
 
-// workGroupConfiguration gives what Terraform reads back. A block that nobody
-// asked for would be a change in its eyes, so there is none.
-func workGroupConfiguration(g hearth.WorkGroup) *WorkGroupConfiguration {
-	c := &WorkGroupConfiguration{
-		ResultConfiguration: &ResultConfiguration{
-			OutputLocation:          given(g.OutputLocation),
-			EncryptionConfiguration: encryptionShape(g.Encryption),
-		},
-		EnforceWorkGroupConfiguration:        &g.EnforceConfiguration,
-		PublishCloudWatchMetricsEnabled:      &g.PublishMetrics,
-		RequesterPaysEnabled:                 new(false),
-		EnableMinimumEncryptionConfiguration: new(false),
-		EngineVersion:                        engineVersionShape(g.Engine),
-		ExecutionRole:                        given(g.ExecutionRole),
+func (a *api) updateWorkGroup(ctx context.Context, in *UpdateWorkGroupInput) (*UpdateWorkGroupOutput, error) {
+	return new(UpdateWorkGroupOutput), a.sessions.UpdateWorkGroup(ctx, value(in.WorkGroup), func(g *hearth.WorkGroup) {
+		set(&g.Description, in.Description)
+		if in.State != nil {
+			g.Enabled = *in.State == enabled
+		}
+		if in.ConfigurationUpdates != nil {
+			updateWorkGroup(g, in.ConfigurationUpdates)
+		}
+	})
+}
+
+func (a *api) deleteWorkGroup(ctx context.Context, in *DeleteWorkGroupInput) (*DeleteWorkGroupOutput, error) {
+	return new(DeleteWorkGroupOutput), a.sessions.DeleteWorkGroup(ctx, value(in.WorkGroup), value(in.RecursiveDeleteOption))
+}
+
+const enabled, disabled = "ENABLED", "DISABLED"
+
+func workGroupState(g hearth.WorkGroup) *string {
+	if g.Enabled {
+		return new(enabled)
 	}
-	if g.EngineConfiguration != nil {
-		c.EngineConfiguration = engineConfigurationShape(*g.EngineConfiguration)
-	}
-	return c
+	return new(disabled)
 }

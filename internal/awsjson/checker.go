@@ -22,19 +22,32 @@ type Text struct {
 
 // Pattern is a regular expression that a whole string has to match.
 type Pattern struct {
-	text  string
-	whole *regexp.Regexp
+	text    string
+	whole   *regexp.Regexp
+	without *regexp.Regexp // what no part of the string may match; nil is nothing
 }
 
 // MustPattern makes a Pattern from a model's text, which is in Java's syntax. It
 // panics when that cannot be translated.
 func MustPattern(text string) *Pattern {
+	p := &Pattern{text: text}
 	expression := strings.ReplaceAll(text, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`)
 	expression = codeUnit.ReplaceAllString(expression, `\x{$1}`)
-	return &Pattern{text: text, whole: regexp.MustCompile(`^(?:` + expression + `)$`)}
+	if parts := lookahead.FindStringSubmatch(expression); parts != nil {
+		p.without, expression = regexp.MustCompile(parts[1]), parts[2]
+	}
+	p.whole = regexp.MustCompile(`^(?:` + expression + `)$`)
+	return p
 }
 
-var codeUnit = regexp.MustCompile(`\\u([0-9A-F]{4})`)
+var (
+	codeUnit  = regexp.MustCompile(`\\u([0-9A-F]{4})`)
+	lookahead = regexp.MustCompile(`^\(\?!\.\*(\[.*?\])\)(.*)$`) // "none of these characters", which Go cannot say
+)
+
+func (p *Pattern) matches(value string) bool {
+	return p.whole.MatchString(value) && (p.without == nil || !p.without.MatchString(value))
+}
 
 // Number is what a model demands of a number.
 type Number struct{ Min, Max int64 }
@@ -64,7 +77,7 @@ func (t Text) broken(value string) string {
 		return atLeast(t.Min)
 	case t.Enum != nil && !slices.Contains(t.Enum, value):
 		return oneOf(t.Enum)
-	case t.Pattern != nil && !t.Pattern.whole.MatchString(value):
+	case t.Pattern != nil && !t.Pattern.matches(value):
 		return matching(t.Pattern)
 	}
 	return ""
@@ -140,6 +153,16 @@ func (c *Checker) Long(name string, value *int64, demand Number) {
 		c.fail("Value", name, "Member must have value less than or equal to "+strconv.FormatInt(demand.Max, 10))
 	case *value < demand.Min:
 		c.fail("Value", name, "Member must have value greater than or equal to "+strconv.FormatInt(demand.Min, 10))
+	}
+}
+
+// Items checks the strings of a list.
+func (c *Checker) Items(name string, values []string, demand Text) {
+	for _, value := range values {
+		if demand.broken(value) != "" {
+			c.fail("Value", name, "Member must satisfy constraint: "+demand.demands())
+			return
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -54,8 +55,8 @@ func NewOperation[In, Out any](name string, decode func(*Decoder) *In, check fun
 			return nil, invalid(message)
 		}
 		out, err := handle(ctx, in)
-		if err != nil {
-			return nil, err
+		if err != nil || reflect.TypeFor[Out]().NumField() == 0 {
+			return nil, err // a shape without members is an empty body
 		}
 		return encode(out), nil
 	}}

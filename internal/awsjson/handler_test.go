@@ -24,6 +24,7 @@ type order struct {
 	Total   *int64              `json:"Total,omitzero"`
 	Express *bool               `json:"Express,omitzero"`
 	Labels  map[string]string   `json:"Labels,omitzero"`
+	Sizes   []string            `json:"Sizes,omitzero"`
 	Lines   []line              `json:"Lines,omitzero"`
 	Address *line               `json:"Address,omitzero"`
 	At      awsjson.Timestamp   `json:"At,omitzero"`
@@ -51,6 +52,8 @@ func decodeOrder(d *awsjson.Decoder) *order {
 			o.Express = d.Boolean()
 		case "Labels":
 			o.Labels = awsjson.DecodeMap(d, (*awsjson.Decoder).String)
+		case "Sizes":
+			o.Sizes = awsjson.DecodeList(d, (*awsjson.Decoder).String)
 		case "Lines":
 			o.Lines = awsjson.DecodeList(d, decodeLine)
 		case "Address":
@@ -93,6 +96,7 @@ func (o *order) check(c *awsjson.Checker) {
 	c.Integer("count", o.Count, ruleCount)
 	c.Keys("labels", o.Labels, ruleName)
 	c.Values("labels", o.Labels, ruleSize)
+	c.Items("sizes", o.Sizes, ruleSize)
 	for i := range o.Lines {
 		c.InItem("lines", i, o.Lines[i].check)
 	}
@@ -212,6 +216,7 @@ func TestHandler_Answers(t *testing.T) {
 		{"pattern with a character beyond 16 bits", `{"Name":"a","Address":{"Item":"\ud83d\ude00"}}`, 200, `{"Name":"a","Address":{"Item":"😀"}}`},
 		{"in a list", `{"Name":"a","Lines":[{"Item":"x"},{}]}`, 400, validationError(one + "Value null at 'lines.2.member.item' failed to satisfy constraint: Member must not be null")},
 		{"key of a map", `{"Name":"a","Labels":{"":"SMALL"}}`, 400, validationError(one + "Value at 'labels' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 8, Member must have length greater than or equal to 1]")},
+		{"item of a list", `{"Name":"a","Sizes":["SMALL","HUGE"]}`, 400, validationError(one + "Value at 'sizes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [SMALL, LARGE]]")},
 		{"value of a map", `{"Name":"a","Labels":{"k":"HUGE"}}`, 400, validationError(one + "Value at 'labels' failed to satisfy constraint: Map value must satisfy constraint: [Member must satisfy enum value set: [SMALL, LARGE]]")},
 		{"several", `{"Count":0,"Address":{}}`, 400, validationError("3 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; Value at 'count' failed to satisfy constraint: Member must have value greater than or equal to 1; Value null at 'address.item' failed to satisfy constraint: Member must not be null")},
 	} {

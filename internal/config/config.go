@@ -80,7 +80,7 @@ type Config struct {
 	KeepDrivers Duration `toml:"keep_drivers"`
 
 	// MaxBody is the most bytes that the body of an API request may have.
-	// Default: 1048576.
+	// The largest notebook needs about as much as the default. Default: 33554432.
 	MaxBody int64 `toml:"max_body"`
 
 	// Heartbeat is how often a driver is asked whether it lives. Times are a
@@ -136,7 +136,7 @@ func Default() Config {
 		Region:            "us-east-1",
 		DriverMemory:      "2g",
 		KeepDrivers:       Duration{7 * 24 * time.Hour},
-		MaxBody:           1 << 20,
+		MaxBody:           32 << 20,
 		Heartbeat:         Duration{5 * time.Second},
 		UnresponsiveAfter: Duration{30 * time.Second},
 		LostAfter:         Duration{5 * time.Minute},

@@ -17,14 +17,11 @@ import (
 // its answer is CREATED as Athena's is. A slower launch goes on behind it.
 const launchPatience = 2 * time.Second
 
-// notebookIDConfig is the key of AdditionalConfigs by which a session belongs
-// to a notebook (AWS's CloudTrail samples).
-const notebookIDConfig = "NotebookId"
-
 // Start records a session and launches its driver. It returns KindNotFound for
-// an unknown workgroup, KindInvalid for a request that the workgroup's engine
-// does not take, KindIdempotencyMismatch, and KindTooMany over the limit of
-// sessions. What goes wrong after the session is recorded is told by its state.
+// an unknown workgroup or notebook, KindExists when the notebook has an active
+// session, KindInvalid for a request that the workgroup's engine does not take,
+// KindIdempotencyMismatch, and KindTooMany over the limit of sessions. What goes
+// wrong after the session is recorded is told by its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
 	s.mu.Lock()
 	ending := s.ending
@@ -53,18 +50,25 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 }
 
 func newSession(now time.Time, principal string, group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Session, error) {
-	switch {
-	case !group.Engine.IsSpark():
-		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "Workgroup EngineVersion is not Spark.")
-	case !group.Enabled:
-		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "WorkGroup %s is disabled. Enable it, or start the session in another one.", group.Name)
-	case r.EngineConfiguration.AdditionalConfigs[notebookIDConfig] != "" && r.NotebookVersion == "":
+	if err := runsSessions(group); err != nil {
+		return hearth.Session{}, err
+	}
+	if group.OutputLocation == "" {
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "WorkGroup %s has no location for results. Set the OutputLocation of its ResultConfiguration, and start the session again.", group.Name)
+	}
+	notebook := r.EngineConfiguration.AdditionalConfigs[hearth.AdditionalNotebookID]
+	if notebook != "" && r.NotebookVersion == "" {
 		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "NotebookVersion is required when NotebookId is provided.")
 	}
 	if err := r.EngineConfiguration.Check(group.Engine); err != nil {
 		return hearth.Session{}, err
 	}
-	if dir := r.EngineConfiguration.AdditionalConfigs[hearth.AdditionalWorkingDirectory]; dir != "" && !filepath.IsAbs(dir) {
+	var defaults hearth.EngineConfiguration
+	if group.EngineConfiguration != nil {
+		defaults = *group.EngineConfiguration
+	}
+	configuration := r.EngineConfiguration.WithDefaults(defaults)
+	if dir := configuration.AdditionalConfigs[hearth.AdditionalWorkingDirectory]; dir != "" && !filepath.IsAbs(dir) {
 		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "%s has to be an absolute path, and %q is not.", hearth.AdditionalWorkingDirectory, dir)
 	}
 	timeout := r.IdleTimeout
@@ -75,13 +79,13 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "The idle timeout has to be %v to %v minutes, and %v is not.",
 			hearth.MinIdleTimeout.Minutes(), hearth.MaxIdleTimeout.Minutes(), timeout.Minutes())
 	}
-	var defaults hearth.EngineConfiguration
-	if group.EngineConfiguration != nil {
-		defaults = *group.EngineConfiguration
-	}
 	role := r.ExecutionRole
 	if role == "" {
 		role = group.ExecutionRole
+	}
+	tags, err := sessionTags(group, r)
+	if err != nil {
+		return hearth.Session{}, err
 	}
 	id := hearth.NewID(now)
 	return hearth.Session{
@@ -90,7 +94,8 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 		Description:         r.Description,
 		Owner:               principal,
 		Engine:              group.Engine,
-		EngineConfiguration: r.EngineConfiguration.WithDefaults(defaults),
+		EngineConfiguration: configuration,
+		NotebookID:          notebook,
 		NotebookVersion:     r.NotebookVersion,
 		Configuration: hearth.SessionConfiguration{
 			ExecutionRole:    role,
@@ -98,10 +103,34 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 			IdleTimeout:      timeout,
 			Encryption:       group.Encryption,
 		},
+		Monitoring: r.Monitoring.WithDefaults(group.Monitoring),
+		Tags:       tags,
 		State:      hearth.SessionCreating,
 		StartedAt:  now,
 		ModifiedAt: now,
 	}, nil
+}
+
+// sessionTags are the workgroup's, unless they are not wanted, and the
+// session's own, which win.
+func sessionTags(group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Tags, error) {
+	tags, err := hearth.NewTags(r.Tags)
+	if err != nil || r.OwnTagsOnly {
+		return tags, err
+	}
+	tags = group.Tags.With(tags)
+	return tags, tags.Check()
+}
+
+// runsSessions refuses a workgroup for sessions and what belongs to them.
+func runsSessions(group hearth.WorkGroup) error {
+	switch {
+	case !group.Engine.IsSpark():
+		return hearth.Errorf(hearth.KindInvalid, "Workgroup EngineVersion is not Spark.")
+	case !group.Enabled:
+		return hearth.Errorf(hearth.KindInvalid, "WorkGroup %s is disabled. Enable it, or use another one.", group.Name)
+	}
+	return nil
 }
 
 // Terminate asks for a session's end and returns its state, which is

@@ -93,6 +93,7 @@ func (s *Service) EndAll(ctx context.Context) error {
 	}
 }
 
+// endEach asks sessions to end and waits until they have, or ctx is done.
 func (s *Service) endEach(ctx context.Context, live []hearth.Session) error {
 	for _, session := range live {
 		if _, err := s.Terminate(ctx, session.ID); err != nil {
@@ -171,26 +172,6 @@ func (s *Service) Executors(ctx context.Context, sessionID string, state hearth.
 // It returns KindNotFound.
 func (s *Service) Events(ctx context.Context, sessionID string) ([]hearth.Event, error) {
 	return s.store.Events(ctx, sessionID)
-}
-
-// WorkGroup gives a workgroup. It returns KindNotFound.
-func (s *Service) WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, error) {
-	return s.store.WorkGroup(ctx, name)
-}
-
-// WorkGroups lists workgroups by name. It returns KindInvalid for a bad cursor.
-func (s *Service) WorkGroups(ctx context.Context, p hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error) {
-	return s.store.WorkGroups(ctx, p)
-}
-
-// EnsureWorkGroup makes a workgroup unless one of its name is there.
-func (s *Service) EnsureWorkGroup(ctx context.Context, g hearth.WorkGroup) error {
-	g.CreatedAt = time.Now()
-	err := s.store.CreateWorkGroup(ctx, g)
-	if hearth.KindOf(err) == hearth.KindExists {
-		return nil
-	}
-	return err
 }
 
 // Output reads what a calculation wrote to a stream, from offset on. While the

@@ -47,9 +47,9 @@ func newWorld(t *testing.T, options ...func(*world)) *world {
 	})
 	w.open()
 	for _, g := range []hearth.WorkGroup{
-		{Name: "primary", Enabled: true, Engine: version(hearth.EnginePySpark3), OutputLocation: "s3://hearth/", ExecutionRole: "arn:aws:iam::123456789012:role/hearth"},
-		{Name: "sql", Enabled: true, Engine: version("Athena engine version 3"), OutputLocation: "s3://hearth/"},
-		{Name: "off", Engine: version(hearth.EnginePySpark3), OutputLocation: "s3://hearth/"},
+		{Name: "primary", Enabled: true, Engine: version(hearth.EnginePySpark3), WorkGroupSettings: settings},
+		{Name: "sql", Enabled: true, Engine: version(hearth.EngineSQL3), WorkGroupSettings: settings},
+		{Name: "off", Engine: version(hearth.EnginePySpark3), WorkGroupSettings: settings},
 	} {
 		if err := w.service.EnsureWorkGroup(t.Context(), g); err != nil {
 			t.Fatal(err)
@@ -57,6 +57,11 @@ func newWorld(t *testing.T, options ...func(*world)) *world {
 	}
 	return w
 }
+
+const role = "arn:aws:iam::123456789012:role/hearth"
+
+// settings are those of a workgroup that sessions can be started in.
+var settings = hearth.WorkGroupSettings{OutputLocation: "s3://hearth/", ExecutionRole: role}
 
 func version(name string) hearth.EngineVersion {
 	return hearth.EngineVersion{Selected: name, Effective: name}

@@ -173,6 +173,7 @@ func (e *Engine) javaCommand(settings map[string]string, bundle string) []string
 	}
 	return append(command,
 		"-Djava.io.tmpdir="+filepath.Join(bundle, shim.TemporaryDir),
+		"-XX:ErrorFile="+filepath.Join(bundle, "java-crash.log"), // not into the directory that the code works in
 		"-Dlog4j2.configurationFile=file:"+filepath.Join(bundle, loggingFile),
 		"-Dhearth.driver.log="+filepath.Join(bundle, shim.LogFile),
 		"-cp", strings.Join(classPath, string(filepath.ListSeparator)),

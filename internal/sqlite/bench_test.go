@@ -17,6 +17,7 @@ func populated(b *testing.B, n int) (*Store, hearth.Session) {
 	b.Helper()
 	store := mustOpen(b, b.TempDir()+"/hearth.db")
 	b.Cleanup(func() { store.Close() })
+	ensureWorkGroup(b, store)
 	started := time.Now()
 	session := hearth.Session{
 		WorkGroup: hearth.WorkGroupPrimary, Description: "nightly", Owner: "AKIAEXAMPLE", State: hearth.SessionTerminated,

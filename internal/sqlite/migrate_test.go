@@ -53,6 +53,34 @@ func TestMigrate(t *testing.T) {
 		}
 	})
 
+	t.Run("workgroups and sessions of the first schema are read as they were", func(t *testing.T) {
+		path := database(t)
+		if err := create(path); err != nil {
+			t.Fatal(err)
+		}
+		db := raw(t, path)
+		if err := migrate(t.Context(), db, migrations()[:1], path); err != nil {
+			t.Fatal(err)
+		}
+		_, err := db.Exec(`
+			INSERT INTO work_groups VALUES ('primary', '', 1, 1, 'engine', 'engine',
+				'{"ExecutionRole":"role","OutputLocation":"s3://hearth/","Encryption":null,"EngineConfiguration":null,"EnforceConfiguration":true,"PublishMetrics":true}');
+			INSERT INTO sessions VALUES (1, 'id', 'primary', '', '', 'engine', 'engine', '{}', '', '', '', 0, NULL, 'IDLE', '', 1, 1, NULL, 1, 0, NULL, 0, 0, NULL, NULL, NULL)`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := mustOpen(t, path)
+		defer closed(t, store)
+		group, err := store.WorkGroup(t.Context(), "primary")
+		if err != nil || group.ExecutionRole != "role" || !group.PublishMetrics || group.Tags != nil || group.Monitoring != nil || group.Revision != 0 {
+			t.Errorf("workgroup %+v, %v", group, err)
+		}
+		session, err := store.Session(t.Context(), "id")
+		if err != nil || session.State != hearth.SessionIdle || session.Tags != nil || session.Monitoring != nil {
+			t.Errorf("session %+v, %v", session, err)
+		}
+	})
+
 	t.Run("a newer database is refused and left alone", func(t *testing.T) {
 		path := database(t)
 		store, err := open(path, later("CREATE TABLE later (x)"), busyTimeout)

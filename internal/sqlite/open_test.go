@@ -176,8 +176,18 @@ func scribble(t *testing.T, path string, from int64) {
 	}
 }
 
+// ensureWorkGroup makes the workgroup of the tests' sessions.
+func ensureWorkGroup(t testing.TB, store *Store) {
+	t.Helper()
+	group := hearth.WorkGroup{Name: hearth.WorkGroupPrimary, CreatedAt: time.Now()}
+	if err := store.CreateWorkGroup(t.Context(), group); err != nil && hearth.KindOf(err) != hearth.KindExists {
+		t.Fatal(err)
+	}
+}
+
 func newSession(t testing.TB, store *Store) hearth.Session {
 	t.Helper()
+	ensureWorkGroup(t, store)
 	now := time.Now()
 	session, _, err := store.CreateSession(t.Context(), hearth.Session{
 		ID: hearth.NewID(now), WorkGroup: hearth.WorkGroupPrimary, State: hearth.SessionIdle,

@@ -19,6 +19,7 @@ const (
 	listingWorkGroups   listing = "workgroups"
 	listingSessions     listing = "sessions"
 	listingCalculations listing = "calculations"
+	listingNotebooks    listing = "notebooks"
 )
 
 func (l listing) cursor(place string) hearth.Cursor {

@@ -21,22 +21,35 @@ func TestSchema_JSON(t *testing.T) {
 		Classifications:   []hearth.Classification{{Name: "spark-defaults", Properties: map[string]string{"c": "d"}}},
 	}
 	encryption := &hearth.Encryption{Option: "SSE_KMS", KMSKey: "key"}
+	monitoring := &hearth.Monitoring{
+		CloudWatch: &hearth.CloudWatchLogging{Group: "g", StreamPrefix: "p", Types: map[string][]string{"SPARK_DRIVER": {"STDOUT"}}},
+		Managed:    &hearth.ManagedLogging{Enabled: true, KMSKey: "k"},
+		S3:         &hearth.S3Logging{Location: "s3://b/"},
+	}
 	now := time.Now()
+	if err := store.CreateWorkGroup(t.Context(), hearth.WorkGroup{
+		Name: "group", CreatedAt: now, Tags: hearth.Tags{"k": "v"}, WorkGroupSettings: hearth.WorkGroupSettings{
+			ExecutionRole: "role", OutputLocation: "s3://hearth/", Encryption: encryption,
+			EngineConfiguration: &hearth.EngineConfiguration{}, EnforceConfiguration: true,
+			RequesterPays: true, MinimumEncryption: true, BytesScannedCutoff: 1, ExpectedBucketOwner: "2", ACL: "3", ContentKey: "4", AdditionalConfiguration: "5",
+			ManagedResults: &hearth.ManagedResults{}, IdentityCenter: &hearth.IdentityCenter{}, AccessGrants: &hearth.AccessGrants{}, Monitoring: monitoring,
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	_, _, err := store.CreateSession(t.Context(), hearth.Session{
-		ID: "id", StartedAt: now, ModifiedAt: now, EngineConfiguration: engine,
+		ID: "id", WorkGroup: "group", Tags: hearth.Tags{"k": "v"}, Monitoring: monitoring, StartedAt: now, ModifiedAt: now, EngineConfiguration: engine,
 		Configuration: hearth.SessionConfiguration{Encryption: encryption},
 		Phases:        []hearth.StartPhase{{Name: "jvm", Took: time.Second}},
 	}, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.CreateWorkGroup(t.Context(), hearth.WorkGroup{
-		Name: "name", CreatedAt: now, ExecutionRole: "role", OutputLocation: "s3://hearth/", Encryption: encryption,
-		EngineConfiguration: &hearth.EngineConfiguration{}, EnforceConfiguration: true,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	const encryptionText = `{"Option":"SSE_KMS","KMSKey":"key"}`
+	const (
+		encryptionText = `{"Option":"SSE_KMS","KMSKey":"key"}`
+		monitoringText = `{"CloudWatch":{"Enabled":false,"Group":"g","StreamPrefix":"p","Types":{"SPARK_DRIVER":["STDOUT"]}},` +
+			`"Managed":{"Enabled":true,"KMSKey":"k"},"S3":{"Enabled":false,"KMSKey":"","Location":"s3://b/"}}`
+	)
 	for column, want := range map[string]string{
 		"engine_configuration FROM sessions": `{"CoordinatorDPUSize":1,"MaxConcurrentDPUs":2,"DefaultExecutorDPUSize":3,"AdditionalConfigs":{"a":"b"},"SparkProperties":{},` +
 			`"Classifications":[{"Name":"spark-defaults","Properties":{"c":"d"}}]}`,
@@ -44,7 +57,13 @@ func TestSchema_JSON(t *testing.T) {
 		"phases FROM sessions":     `[{"name":"jvm","took":1000000000}]`,
 		"configuration FROM work_groups": `{"ExecutionRole":"role","OutputLocation":"s3://hearth/","Encryption":` + encryptionText + `,` +
 			`"EngineConfiguration":{"CoordinatorDPUSize":0,"MaxConcurrentDPUs":0,"DefaultExecutorDPUSize":0,"AdditionalConfigs":null,"SparkProperties":null,"Classifications":null},` +
-			`"EnforceConfiguration":true,"PublishMetrics":false}`,
+			`"EnforceConfiguration":true,"PublishMetrics":false,"RequesterPays":true,"MinimumEncryption":true,"BytesScannedCutoff":1,` +
+			`"ExpectedBucketOwner":"2","ACL":"3","ContentKey":"4","AdditionalConfiguration":"5","ManagedResults":{"Enabled":false,"KMSKey":""},` +
+			`"IdentityCenter":{"Enabled":null,"InstanceARN":""},"AccessGrants":{"Enabled":false,"UserLevelPrefix":null,"AuthenticationType":""},` +
+			`"Monitoring":` + monitoringText + `}`,
+		"tags FROM work_groups":    `{"k":"v"}`,
+		"tags FROM sessions":       `{"k":"v"}`,
+		"monitoring FROM sessions": monitoringText,
 	} {
 		t.Run(column, func(t *testing.T) {
 			var got string
@@ -88,6 +107,11 @@ func TestSchema_ListingsGoByIndex(t *testing.T) {
 		query, args := selectCalculations(hearth.CalculationFilter{SessionID: "id", State: state}, math.MaxInt64)
 		t.Run("calculations in "+string(state), func(t *testing.T) { plan(t, query, append(args, 10)) })
 	}
+	for _, name := range []string{"", "part"} {
+		query, args := selectNotebooks(hearth.NotebookFilter{WorkGroup: "group", Name: name}, math.MaxInt64)
+		t.Run("notebooks of a "+name, func(t *testing.T) { plan(t, query, append(args, 10)) })
+	}
+	t.Run("the session of a notebook", func(t *testing.T) { plan(t, selectNotebookSession, []any{"id"}) })
 	t.Run("the live calculation", func(t *testing.T) { plan(t, selectLiveCalculation, []any{"id"}) })
 	t.Run("events", func(t *testing.T) { plan(t, selectEvents, []any{"id"}) })
 }

@@ -15,7 +15,7 @@ const (
 	sessionColumns = `id, work_group, description, owner, engine_selected, engine_effective, engine_configuration,
 		notebook_version, execution_role, working_directory, idle_timeout, encryption,
 		state, reason, started_at, modified_at, ended_at, idle_since,
-		dpu_millis, phases, journal_offset, end_requested`
+		dpu_millis, phases, journal_offset, end_requested, notebook_id, monitoring, tags`
 
 	selectSession        = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
 	selectSessionState   = `SELECT state FROM sessions WHERE id = ?`
@@ -26,7 +26,7 @@ const (
 	countLiveSessions = `SELECT count(*) FROM sessions WHERE state IN (SELECT value FROM json_each(?))`
 
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `, token_scope, token_value, token_digest)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING ` + sessionColumns
 )
 
@@ -44,7 +44,9 @@ func scanSession(r row, more ...any) (s hearth.Session, err error) {
 		&s.State, &s.StateChangeReason, (*timeColumn)(&s.StartedAt), (*timeColumn)(&s.ModifiedAt), (*timeColumn)(&s.EndedAt), (*timeColumn)(&s.IdleSince),
 		&s.DPUMillis,
 		jsonColumn{&s.Phases},
-		&s.JournalOffset, &s.EndRequested,
+		&s.JournalOffset, &s.EndRequested, &s.NotebookID,
+		jsonColumn{&s.Monitoring},
+		jsonColumn{&s.Tags},
 	}, more...)...)
 	return s, err
 }
@@ -67,6 +69,12 @@ func (s *Store) CreateSession(ctx context.Context, wanted hearth.Session, maxLiv
 			if live >= maxLive {
 				return hearth.TooManySessions(maxLive)
 			}
+		}
+		if err := s.checkWorkGroup(ctx, tx, wanted.WorkGroup); err != nil {
+			return err
+		}
+		if err := checkNotebook(ctx, tx, wanted); err != nil {
+			return err
 		}
 		if session, err = s.addSession(ctx, tx, wanted, token); err != nil {
 			return err
@@ -99,7 +107,9 @@ func (s *Store) addSession(ctx context.Context, tx *sql.Tx, n hearth.Session, to
 		n.State, hearth.ClipReason(n.StateChangeReason), micros(n.StartedAt), micros(n.ModifiedAt), micros(n.EndedAt), micros(n.IdleSince),
 		n.DPUMillis,
 		jsonColumn{n.Phases},
-		n.JournalOffset, n.EndRequested,
+		n.JournalOffset, n.EndRequested, n.NotebookID,
+		jsonColumn{n.Monitoring},
+		jsonColumn{n.Tags},
 	}, tokenColumns(token)...)...))
 	if err != nil {
 		return hearth.Session{}, err

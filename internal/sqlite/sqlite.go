@@ -119,7 +119,7 @@ func (s *Store) Close() error {
 type statements struct {
 	session, calculation, liveCalculation, events *sql.Stmt // on read
 
-	insertSession, sessionOfToken, sessionState, sessionEvent, stepSession, countLive *sql.Stmt // on write
+	insertSession, sessionOfToken, sessionState, sessionEvent, stepSession, countLive, hasWorkGroup *sql.Stmt // on write
 
 	insertCalculation, calculationOfToken, calculationState, calculationEvent, stepCalculation, hasLive *sql.Stmt // on write
 
@@ -143,6 +143,7 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 		{write, &s.sessionEvent, insertSessionEvent},
 		{write, &s.stepSession, updateSession},
 		{write, &s.countLive, countLiveSessions},
+		{write, &s.hasWorkGroup, selectHasWorkGroup},
 
 		{write, &s.insertCalculation, insertCalculation},
 		{write, &s.calculationOfToken, selectCalculationOfToken},

@@ -11,7 +11,7 @@ import (
 
 func (s suite) durability(t *testing.T) {
 	t.Run("everything is there after the store was closed", func(t *testing.T) {
-		open := reopenable(t, s.create(t))
+		open := reopenable(t, s.furnished(t))
 		store := open()
 		group := hearth.WorkGroup{Name: "group", CreatedAt: noon}
 		if err := store.CreateWorkGroup(t.Context(), group); err != nil {
@@ -33,7 +33,7 @@ func (s suite) durability(t *testing.T) {
 	})
 
 	t.Run("sessions added later are newer", func(t *testing.T) {
-		open := reopenable(t, s.create(t))
+		open := reopenable(t, s.furnished(t))
 		first := addSession(t, open(), sessionIn(hearth.SessionIdle))
 		store := open()
 		second := addSession(t, store, sessionIn(hearth.SessionIdle))

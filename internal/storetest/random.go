@@ -15,7 +15,7 @@ import (
 // answers, what was changed, and now and then all that can be read.
 func (s suite) randomOperations(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		open := s.create(t)
+		open := s.furnished(t)
 		r := &random{T: rt, model: newModel(), store: open()}
 		defer func() { r.close() }()
 		r.createSession(rt)

@@ -19,6 +19,7 @@ func (s suite) sessions(t *testing.T) {
 		SparkProperties:   map[string]string{},
 		Classifications:   []hearth.Classification{{Name: hearth.ClassificationSparkDefaults, Properties: map[string]string{"spark.a": "b"}}},
 	}
+	full.Monitoring, full.Tags = everyLog, hearth.Tags{"team": "data"}
 	full.NotebookVersion = "Athena notebook version 1"
 	full.Configuration = hearth.SessionConfiguration{
 		ExecutionRole: "role", WorkingDirectory: "s3://hearth/x", IdleTimeout: 20 * time.Minute,
@@ -143,7 +144,7 @@ func (s suite) sessionListing(t *testing.T) {
 	})
 
 	t.Run("a cursor outlives the store's closing", func(t *testing.T) {
-		open := reopenable(t, s.create(t))
+		open := reopenable(t, s.furnished(t))
 		store := open()
 		all := population(t, store, 5)
 		_, next, err := store.Sessions(t.Context(), hearth.SessionFilter{}, hearth.Page{Limit: 2})

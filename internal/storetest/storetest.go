@@ -22,6 +22,9 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 	s := suite{create: create}
 	for name, test := range map[string]func(*testing.T){
 		"WorkGroups":         s.workGroups,
+		"WorkGroupUpdates":   s.workGroupUpdates,
+		"WorkGroupDeletion":  s.workGroupDeletion,
+		"Tags":               s.tags,
 		"Sessions":           s.sessions,
 		"SessionListing":     s.sessionListing,
 		"SessionLimit":       s.sessionLimit,
@@ -36,6 +39,10 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 		"CalculationRecords": s.calculationRecords,
 		"AllOrNothing":       s.allOrNothing,
 		"Events":             s.events,
+		"Notebooks":          s.notebooks,
+		"NotebookListing":    s.notebookListing,
+		"NotebookSessions":   s.notebookSessions,
+		"NotebookTokens":     s.notebookTokens,
 		"Durability":         s.durability,
 		"CanceledContexts":   s.canceledContexts,
 		"Concurrency":        s.concurrency,
@@ -58,11 +65,37 @@ type tb interface {
 	Context() context.Context
 }
 
-// open gives a store with nothing in it, which is closed when the test ends.
-func (s suite) open(t *testing.T) hearth.Store {
+// empty gives a store with nothing in it, which is closed when the test ends.
+func (s suite) empty(t *testing.T) hearth.Store {
 	t.Helper()
 	return reopenable(t, s.create(t))()
 }
+
+// open gives a store with the workgroups that sessions are added to, which is
+// closed when the test ends.
+func (s suite) open(t *testing.T) hearth.Store {
+	t.Helper()
+	return reopenable(t, s.furnished(t))()
+}
+
+// furnished is create with these workgroups, which the first opening makes.
+func (s suite) furnished(t *testing.T) func() hearth.Store {
+	t.Helper()
+	open, first := s.create(t), true
+	return func() hearth.Store {
+		store := open()
+		if first {
+			for _, name := range []string{hearth.WorkGroupPrimary, otherGroup} {
+				addWorkGroup(t, store, hearth.WorkGroup{Name: name, CreatedAt: noon})
+			}
+			first = false
+		}
+		return store
+	}
+}
+
+// otherGroup is a workgroup beside the primary one.
+const otherGroup = "other"
 
 // reopenable makes open close what it opened before.
 func reopenable(t *testing.T, open func() hearth.Store) func() hearth.Store {
@@ -124,6 +157,22 @@ func calculationIn(state hearth.CalculationState, sessionID string) hearth.Calcu
 		c.CompletedAt = noon
 	}
 	return c
+}
+
+func addWorkGroup(t tb, store hearth.Store, g hearth.WorkGroup) {
+	t.Helper()
+	if err := store.CreateWorkGroup(t.Context(), g); err != nil {
+		t.Fatalf("CreateWorkGroup: %v", err)
+	}
+}
+
+func workGroupOf(t tb, store hearth.Store, name string) hearth.WorkGroup {
+	t.Helper()
+	g, err := store.WorkGroup(t.Context(), name)
+	if err != nil {
+		t.Fatalf("WorkGroup: %v", err)
+	}
+	return g
 }
 
 func addSession(t tb, store hearth.Store, s hearth.Session) hearth.Session {

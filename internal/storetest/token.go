@@ -145,7 +145,7 @@ func (s suite) tokensOf(t *testing.T, create func(*testing.T, hearth.Store, *hea
 	})
 
 	t.Run("survive the store's closing", func(t *testing.T) {
-		open := reopenable(t, s.create(t))
+		open := reopenable(t, s.furnished(t))
 		first := mustCreate(t, open(), &token)
 		id, created, err := create(t, open(), &token)
 		if id != first || created || err != nil {

@@ -24,21 +24,37 @@ import (
 // served are the operations that have a handler. Each is a method of api with
 // the operation's name in lower camel case.
 var served = []string{
+	"CreateNotebook",
+	"CreateWorkGroup",
+	"DeleteNotebook",
+	"DeleteWorkGroup",
+	"ExportNotebook",
 	"GetCalculationExecution",
 	"GetCalculationExecutionCode",
 	"GetCalculationExecutionStatus",
+	"GetNotebookMetadata",
 	"GetSession",
 	"GetSessionStatus",
 	"GetWorkGroup",
+	"ImportNotebook",
+	"ListApplicationDPUSizes",
 	"ListCalculationExecutions",
 	"ListEngineVersions",
 	"ListExecutors",
+	"ListNotebookMetadata",
+	"ListNotebookSessions",
 	"ListSessions",
+	"ListTagsForResource",
 	"ListWorkGroups",
 	"StartCalculationExecution",
 	"StartSession",
 	"StopCalculationExecution",
+	"TagResource",
 	"TerminateSession",
+	"UntagResource",
+	"UpdateNotebook",
+	"UpdateNotebookMetadata",
+	"UpdateWorkGroup",
 }
 
 func main() {
@@ -330,6 +346,8 @@ func (m *model) Checks(name string) ([]string, error) {
 			checks = append(checks, fmt.Sprintf("if %s != nil {\nc.In(%s, %s.check)\n}", field, label, field))
 		case of.Type == "list" && !of.limited() && m.Shapes[of.Member.Shape].Type == "structure":
 			checks = append(checks, fmt.Sprintf("for i := range %s {\nc.InItem(%s, i, %s[i].check)\n}", field, label, field))
+		case of.Type == "list" && !of.limited() && m.Shapes[of.Member.Shape].Type == "string":
+			checks = append(checks, fmt.Sprintf("c.Items(%s, %s, %s)", label, field, constraint(of.Member.Shape)))
 		case of.Type == "map" && !of.limited() && m.Shapes[of.Value.Shape].Type == "string":
 			if m.Checked(of.Key.Shape) {
 				checks = append(checks, fmt.Sprintf("c.Keys(%s, %s, %s)", label, field, constraint(of.Key.Shape)))
