@@ -185,6 +185,20 @@ func (b *bench) output(d hearth.Driver, id string, stream hearth.Stream) string 
 	return string(text)
 }
 
+// says waits until a calculation that runs has written text first.
+func (b *bench) says(d hearth.Driver, id, text string) {
+	b.t.Helper()
+	r, err := d.Output(b.t.Context(), id, hearth.Stdout, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Close()
+	first := make([]byte, len(text))
+	if _, err := io.ReadFull(r, first); err != nil || string(first) != text {
+		b.t.Fatalf("it says %q (%v), not %q", first, err, text)
+	}
+}
+
 // exit waits for the driver's end.
 func (b *bench) exit(d hearth.Driver) hearth.DriverEvent {
 	b.t.Helper()
