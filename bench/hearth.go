@@ -17,6 +17,7 @@ import (
 
 	"hearth"
 	"hearth/internal/access"
+	"hearth/internal/athena"
 	"hearth/internal/sigv4"
 )
 
@@ -86,7 +87,7 @@ func (s *server) request(ctx context.Context, operation string, while string, in
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "AmazonAthena."+operation)
 	if while != "" {
-		r.Header.Set("X-Hearth-While", while)
+		r.Header.Set(athena.HoldHeader, while)
 	}
 	sigv4.Sign(r, body, s.keys, region, "athena", time.Now())
 	return r, body, nil
