@@ -137,16 +137,29 @@ func (c EngineConfiguration) Check(engine EngineVersion) error {
 	return checkProperties(c.Properties())
 }
 
-// reservedProperties cannot be set by a session, each for its reason. A name
-// that ends in a dot stands for everything that begins with it.
+// reservedProperties cannot be set by a session, each for its reason: they are
+// what the server itself decides about a driver, or would open the driver to
+// the network or put its files where nobody removes them. A name that ends in a
+// dot stands for everything that begins with it. Athena has such a list too and
+// does not publish it.
 var reservedProperties = map[string]string{
 	"spark.athena.":                   "the prefix is reserved",
 	"spark.hearth.":                   "the prefix is reserved",
 	"spark.master":                    "the workgroup decides where Spark runs",
 	"spark.submit.":                   "the server starts the driver itself",
+	"spark.launcher.":                 "the server starts the driver itself",
 	"spark.app.id":                    "Spark makes it when the driver starts",
 	"spark.driver.extraJavaOptions":   "the server sets the driver's Java options",
 	"spark.driver.defaultJavaOptions": "the server sets the driver's Java options",
+	"spark.driver.host":               "the server decides where the driver listens",
+	"spark.driver.bindAddress":        "the server decides where the driver listens",
+	"spark.ui.port":                   "the server picks a free port",
+	"spark.ui.reverseProxy":           "the server is the proxy itself",
+	"spark.ui.reverseProxyUrl":        "the server is the proxy itself",
+	"spark.ui.proxyBase":              "the server is the proxy itself",
+	"spark.local.dir":                 "the server gives each driver a directory of its own, and removes it",
+	"spark.pyspark.python":            "the Python of the session's engine runs the code",
+	"spark.pyspark.driver.python":     "the Python of the session's engine runs the code",
 }
 
 func checkProperties(properties map[string]string) error {

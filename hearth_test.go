@@ -141,7 +141,7 @@ func TestEngineConfiguration(t *testing.T) {
 		refused(t, all, spark35, "CoordinatorDpuSize") // the same each time
 	})
 	t.Run("reserved properties are refused with the name", func(t *testing.T) {
-		for _, key := range []string{"spark.master", "spark.athena.x", "spark.submit.deployMode", "spark.driver.extraJavaOptions"} {
+		for _, key := range []string{"spark.master", "spark.athena.x", "spark.submit.deployMode", "spark.driver.extraJavaOptions", "spark.driver.bindAddress", "spark.local.dir", "spark.pyspark.python"} {
 			refused(t, properties(key, "x"), pyspark, key)
 		}
 		refused(t, properties("spark.x", "a\nspark.master y"), pyspark, "spark.x")

@@ -27,6 +27,7 @@ func TestHearth(t *testing.T) {
 		{"cancel", cancel},
 		{"kernel killed", kernelKilled},
 		{"JVM killed", jvmKilled},
+		{"Spark 3.5", spark35},
 		{"start refused by Spark", startRefused},
 		{"lists", lists},
 		{"workgroups and engines", workgroupsAndEngines},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ const (
 	propertiesFile = "spark.properties"
 	loggingFile    = "log4j2.properties"
 )
+
+// libraryPath is where the system looks for native libraries.
+var libraryPath = map[bool]string{false: "LD_LIBRARY_PATH", true: "DYLD_LIBRARY_PATH"}[runtime.GOOS == "darwin"]
 
 // inherited are the variables of the server's environment that a driver gets.
 // Everything else, its secrets among them, stays with the server.
@@ -81,6 +85,9 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Pro
 		Argv: e.javaCommand(settings, bundle),
 		Env:  append(env, "_PYSPARK_DRIVER_CONN_INFO_PATH="+gateway, "MALLOC_ARENA_MAX=2"),
 		Dir:  launch.WorkingDirectory,
+	}
+	if path := settings["spark.driver.extraLibraryPath"]; path != "" {
+		jvm.Env = append(jvm.Env, libraryPath+"="+path) // as Spark's launcher hands it on
 	}
 	return kernel, jvm, nil
 }

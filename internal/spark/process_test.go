@@ -134,6 +134,14 @@ func TestEngine_Processes(t *testing.T) {
 		}
 	})
 
+	t.Run("find native libraries where a session has them", func(t *testing.T) {
+		launch := launch
+		launch.Properties = map[string]string{"spark.driver.extraLibraryPath": "/a/native"}
+		if _, jvm := processes(t, pretended(t), launch, t.TempDir()); !slices.Contains(jvm.Env, libraryPath+"=/a/native") {
+			t.Errorf("the environment is %q", jvm.Env)
+		}
+	})
+
 	t.Run("start in the directory that was asked for", func(t *testing.T) {
 		engine, bundle := pretended(t), t.TempDir()
 		launch := launch
