@@ -185,6 +185,14 @@ type Launch struct {
 	Properties       map[string]string // Spark properties of the session
 	IdleTimeout      time.Duration     // the driver ends itself after that long without a calculation
 	WorkingDirectory string            // relative paths of the code start here; "" is a directory of the driver's own
+
+	// What code in the driver may ask of its session. A launch that is repeated
+	// says the same.
+	WorkGroup  string
+	Engine     string // the name of the engine that runs
+	StartedAt  time.Time
+	NotebookID string    // "" is none
+	Earlier    []Session // the notebook's last sessions before this one, newest first; all have ended
 }
 
 // Driver is one running, or just ended, Spark driver. Its methods may be called

@@ -143,8 +143,9 @@ type SessionChange struct {
 // SessionFilter selects sessions to list. WorkGroup is required at the API;
 // the empty one selects all.
 type SessionFilter struct {
-	WorkGroup string
-	State     SessionState // "" is any
+	WorkGroup  string
+	State      SessionState // "" is any
+	NotebookID string       // "" is any, and none
 }
 
 // NotIdle is the refusal of a calculation by a session that cannot take one.

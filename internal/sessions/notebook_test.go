@@ -1,8 +1,11 @@
 package sessions_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hearth"
 )
@@ -178,6 +181,42 @@ func TestNotebookSessions(t *testing.T) {
 			t.Error("the first session came back")
 		}
 	})
+	for name, launched := range map[string]func(w *world, id string) (hearth.Session, *driver){
+		"the driver is told of the session and of those before it": func(w *world, id string) (hearth.Session, *driver) {
+			return w.start(ofNotebook(id))
+		},
+		"a driver that the next server launches is told the same": func(w *world, id string) (hearth.Session, *driver) {
+			w.service.Close()
+			s, err := w.service.Start(w.t.Context(), "KEY", ofNotebook(id))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.drivers.adoption[s.ID] = hearth.NeverLaunched
+			w.restart()
+			return s, <-w.drivers.launched
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id, other := w.imported("n"), w.imported("other")
+			var earlier []hearth.Session
+			for _, of := range []string{id, other, id} {
+				s, driver := w.start(ofNotebook(of))
+				driver.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "killed"})
+				if s = w.awaitEnd(s.ID); of == id {
+					earlier = slices.Insert(earlier, 0, s)
+				}
+			}
+			s, d := launched(w, id)
+			want := hearth.Launch{
+				SessionID: s.ID, Master: d.launch.Master, Properties: d.launch.Properties, IdleTimeout: hearth.DefaultIdleTimeout,
+				WorkGroup: "primary", Engine: hearth.EnginePySpark3, StartedAt: s.StartedAt, NotebookID: id, Earlier: earlier,
+			}
+			if diff := cmp.Diff(want, d.launch); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 	t.Run("a repeated request gives the session, not a refusal", func(t *testing.T) {
 		w := newWorld(t)
 		r := ofNotebook(w.imported("n"))

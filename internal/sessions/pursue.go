@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,7 +131,11 @@ func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, fi
 func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
 	refused := ""
 	if !f.session.EndRequested {
-		driver, err := s.drivers.Launch(ctx, launchOf(f.session))
+		earlier, err := s.earlierSessions(ctx, f.session)
+		if err != nil {
+			return nil, err
+		}
+		driver, err := s.drivers.Launch(ctx, launchOf(f.session, earlier))
 		if err == nil || ctx.Err() != nil {
 			return driver, err
 		}
@@ -140,7 +145,24 @@ func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
 	return nil, s.settle(ctx, f.session.ID, func(f facts) (step, error) { return onLaunchRefused(f, refused), nil })
 }
 
-func launchOf(session hearth.Session) hearth.Launch {
+// maxEarlier is how many of its notebook's sessions a driver is told of.
+const maxEarlier = 100
+
+// earlierSessions gives the sessions that the session's notebook had before. A
+// notebook has one at a time, so that the answer is final: it is the same when
+// the launch is repeated.
+func (s *Service) earlierSessions(ctx context.Context, session hearth.Session) ([]hearth.Session, error) {
+	if session.NotebookID == "" {
+		return nil, nil
+	}
+	all, _, err := s.store.Sessions(ctx, hearth.SessionFilter{NotebookID: session.NotebookID}, hearth.Page{Limit: 1 + maxEarlier})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(other hearth.Session) bool { return other.ID == session.ID }), nil
+}
+
+func launchOf(session hearth.Session, earlier []hearth.Session) hearth.Launch {
 	c := session.EngineConfiguration
 	return hearth.Launch{
 		SessionID:        session.ID,
@@ -148,6 +170,12 @@ func launchOf(session hearth.Session) hearth.Launch {
 		Properties:       c.Properties(),
 		IdleTimeout:      session.Configuration.IdleTimeout,
 		WorkingDirectory: c.AdditionalConfigs[hearth.AdditionalWorkingDirectory],
+
+		WorkGroup:  session.WorkGroup,
+		Engine:     session.Engine.Effective,
+		StartedAt:  session.StartedAt,
+		NotebookID: session.NotebookID,
+		Earlier:    earlier,
 	}
 }
 

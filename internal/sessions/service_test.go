@@ -124,6 +124,19 @@ func (w *world) awaitSession(id string, want hearth.SessionState) hearth.Session
 	return s
 }
 
+// awaitEnd waits until a session has ended, whatever made it end.
+func (w *world) awaitEnd(id string) hearth.Session {
+	w.t.Helper()
+	s, err := w.service.Session(w.t.Context(), id)
+	for err == nil && !s.State.Ended() {
+		s, err = w.service.AwaitSession(w.t.Context(), id, s.State)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
 func (w *world) awaitCalculation(id string, want hearth.CalculationState) hearth.Calculation {
 	w.t.Helper()
 	c, err := w.service.Calculation(w.t.Context(), id)

@@ -103,6 +103,8 @@ func TestSchema_ListingsGoByIndex(t *testing.T) {
 			t.Run("sessions of "+group+" in "+string(state), func(t *testing.T) { plan(t, query, append(args, 10)) })
 		}
 	}
+	query, args := selectSessions(hearth.SessionFilter{NotebookID: "id"}, math.MaxInt64)
+	t.Run("sessions of a notebook", func(t *testing.T) { plan(t, query, append(args, 10)) })
 	for _, state := range []hearth.CalculationState{"", hearth.CalculationRunning} {
 		query, args := selectCalculations(hearth.CalculationFilter{SessionID: "id", State: state}, math.MaxInt64)
 		t.Run("calculations in "+string(state), func(t *testing.T) { plan(t, query, append(args, 10)) })

@@ -164,6 +164,9 @@ func selectSessions(filter hearth.SessionFilter, before int64) (query string, ar
 	if filter.State != "" {
 		where, args = where+" AND state = ?", append(args, filter.State)
 	}
+	if filter.NotebookID != "" {
+		where, args = where+" AND notebook_id = ? AND notebook_id <> ''", append(args, filter.NotebookID)
+	}
 	return `SELECT ` + sessionColumns + `, number FROM sessions WHERE ` + where + ` ORDER BY number DESC LIMIT ?`, args
 }
 

@@ -238,6 +238,39 @@ func (s suite) notebookSessions(t *testing.T) {
 		}
 	})
 
+	t.Run("all that it had are listed, newest first", func(t *testing.T) {
+		store := s.open(t)
+		n := addNotebook(t, store, notebookNamed("name"), "content")
+		other := addNotebook(t, store, notebookNamed("other"), "content")
+		var all []hearth.Session
+		for range 5 {
+			for _, of := range []hearth.Notebook{n, other} {
+				session := addSessionOf(t, store, of)
+				for _, to := range endings {
+					step(t, store, hearth.SessionChange{ID: session.ID, To: to, At: after(time.Second)})
+				}
+				all = append(all, sessionOf(t, store, session.ID))
+			}
+			all = append(all, addSession(t, store, sessionIn(hearth.SessionIdle)))
+		}
+		all = append(all, addSessionOf(t, store, n))
+		slices.Reverse(all)
+		for _, filter := range []hearth.SessionFilter{
+			{NotebookID: n.ID},
+			{NotebookID: n.ID, State: hearth.SessionTerminated},
+			{NotebookID: other.ID, WorkGroup: n.WorkGroup},
+			{NotebookID: n.ID, WorkGroup: otherGroup},
+			{NotebookID: "absent"},
+		} {
+			for limit := 1; limit <= 7; limit++ {
+				got := listed(t, limit, func(p hearth.Page) ([]hearth.Session, hearth.Cursor, error) {
+					return store.Sessions(t.Context(), filter, p)
+				}, nothing)
+				same(t, got, matching(all, filter))
+			}
+		}
+	})
+
 	t.Run("one of several at once gets the notebook", func(t *testing.T) {
 		store := s.open(t)
 		n := addNotebook(t, store, notebookNamed("name"), "content")

@@ -93,7 +93,7 @@ func population(t *testing.T, store hearth.Store, n int) []hearth.Session {
 func matching(all []hearth.Session, f hearth.SessionFilter) []hearth.Session {
 	var some []hearth.Session
 	for _, session := range all {
-		if (f.WorkGroup == "" || session.WorkGroup == f.WorkGroup) && (f.State == "" || session.State == f.State) {
+		if (f.WorkGroup == "" || session.WorkGroup == f.WorkGroup) && (f.State == "" || session.State == f.State) && (f.NotebookID == "" || session.NotebookID == f.NotebookID) {
 			some = append(some, session)
 		}
 	}

@@ -1,0 +1,1 @@
+CREATE INDEX sessions_of_notebook ON sessions (notebook_id, number) WHERE notebook_id <> '';
