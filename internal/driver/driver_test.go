@@ -27,7 +27,11 @@ import (
 func TestDriver_Runs(t *testing.T) {
 	t.Setenv("HEARTH_SECRET_OF_THE_SERVER", "hunter2")
 	b := newBench(t, nil)
-	d, story := b.launch(hearth.Launch{SessionID: "one"})
+	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	d, story := b.launch(hearth.Launch{
+		SessionID: "one", WorkGroup: "primary", Engine: hearth.EngineSpark35, StartedAt: noon, NotebookID: "notebook",
+		Earlier: []hearth.Session{{ID: "zero", State: hearth.SessionTerminated, StartedAt: noon.Add(-time.Hour), EndedAt: noon.Add(-30 * time.Minute)}},
+	})
 
 	t.Run("variables stay", func(t *testing.T) {
 		b.run(d, story, "x = 20")
@@ -96,6 +100,31 @@ func TestDriver_Runs(t *testing.T) {
 		id, _ := b.run(d, story, "import os\nprint('\\n'.join(os.environ))")
 		if got := b.output(d, id, hearth.Stdout); strings.Contains(got, "SECRET") || !strings.Contains(got, "HOME") {
 			t.Errorf("it has %s", got)
+		}
+	})
+	t.Run("it knows its session", func(t *testing.T) {
+		id, _ := b.run(d, story, "%status\n%list_sessions")
+		want := `Session ID: one
+State: BUSY
+WorkGroup: primary
+Engine version: Apache Spark version 3.5
+Start time: 2026-03-14 12:00:00 UTC
+Session ID                            State       Start time               End time
+one                                   BUSY        2026-03-14 12:00:00 UTC  -
+zero                                  TERMINATED  2026-03-14 11:00:00 UTC  2026-03-14 11:30:00 UTC
+`
+		if diff := cmp.Diff(want, b.output(d, id, hearth.Stdout)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("what it logs is in its log, and nowhere else", func(t *testing.T) {
+		id, _ := b.run(d, story, "athena_user_logger.info('Hello world.')")
+		log, err := os.ReadFile(b.path("one", shim.LogFile))
+		if err != nil || !strings.HasSuffix(string(log), " INFO builtins: Hello world.\n") {
+			t.Errorf("%s, %v", log, err)
+		}
+		if got := b.output(d, id, hearth.Stdout) + b.output(d, id, hearth.Stderr); got != "" {
+			t.Errorf("it wrote %q", got)
 		}
 	})
 	t.Run("its directory is its own", func(t *testing.T) {

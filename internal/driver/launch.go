@@ -56,7 +56,7 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 		os.RemoveAll(filepath.Join(bundle, shim.GatewayFile)), // of a launch that never finished
 	)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(bundle, shim.KernelFile), kernel.Source, 0o600)
+		err = kernel.Write(bundle, known(launch))
 	}
 	if err != nil {
 		return shim.Launch{}, cannot(err)
@@ -85,6 +85,21 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 		return shim.Launch{}, cannot(err)
 	}
 	return intent, nil
+}
+
+// known is what the launch has the driver know of its session.
+func known(launch hearth.Launch) kernel.Session {
+	session := kernel.Session{
+		ID: launch.SessionID, WorkGroup: launch.WorkGroup, Engine: launch.Engine,
+		StartedAt: shim.Seconds(launch.StartedAt), NotebookID: launch.NotebookID,
+		Earlier: []kernel.EarlierSession{},
+	}
+	for _, e := range launch.Earlier {
+		session.Earlier = append(session.Earlier, kernel.EarlierSession{
+			ID: e.ID, State: string(e.State), StartedAt: shim.Seconds(e.StartedAt), EndedAt: shim.Seconds(e.EndedAt),
+		})
+	}
+	return session
 }
 
 // token gives the driver's secret: the one of an earlier try, so that a shim

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // driver is what a shim makes of the kernel, in small.
 type driver struct {
 	t       testing.TB
+	bundle  string // where the program is
 	cmd     *exec.Cmd
 	control *net.UnixConn
 	frames  *bufio.Reader
@@ -43,8 +44,7 @@ type driver struct {
 func startDriver(t testing.TB, stdout, stderr *pipe, env ...string) *driver {
 	t.Helper()
 	dir := t.TempDir()
-	source := filepath.Join(dir, "kernel.py")
-	if err := os.WriteFile(source, kernel.Source, 0o600); err != nil {
+	if err := kernel.Write(dir, session); err != nil {
 		t.Fatal(err)
 	}
 	syscall.ForkLock.RLock() // no other child may inherit them
@@ -66,8 +66,8 @@ func startDriver(t testing.TB, stdout, stderr *pipe, env ...string) *driver {
 	if err := os.Mkdir(work, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{t: t, control: connection.(*net.UnixConn), frames: bufio.NewReader(connection), stdout: stdout, stderr: stderr}
-	d.cmd = exec.Command(testenv.Python(t), source)
+	d := &driver{t: t, bundle: dir, control: connection.(*net.UnixConn), frames: bufio.NewReader(connection), stdout: stdout, stderr: stderr}
+	d.cmd = exec.Command(testenv.Python(t), filepath.Join(dir, kernel.ProgramFile))
 	d.cmd.Dir = work
 	d.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home")}, env...)
 	d.cmd.Stdout, d.cmd.Stderr = stdout.in, stderr.in

@@ -11,15 +11,56 @@ import (
 	_ "embed" // for the program
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 )
 
-// Source is the program. It needs a Python from 3.9 to 3.12 with IPython, and
-// pyspark when it is to have Spark.
-//
-//go:embed kernel.py
-var Source []byte
+// The program. It needs a Python from 3.9 to 3.12 with IPython, and pyspark
+// when it is to have Spark.
+var (
+	//go:embed kernel.py
+	program []byte
+	//go:embed hearth_magics.py
+	magics []byte
+)
+
+// Names of the program's files in the bundle.
+const (
+	ProgramFile = "kernel.py"
+	magicsFile  = "hearth_magics.py" // a name that no module of the code's own will have
+	sessionFile = "session.json"     // a Session
+)
+
+// Session is what code can ask the program about the session that it runs in.
+// Times are in Unix seconds.
+type Session struct {
+	ID         string           `json:"id"`
+	WorkGroup  string           `json:"work_group"`
+	Engine     string           `json:"engine"`
+	StartedAt  float64          `json:"started_at"`
+	NotebookID string           `json:"notebook_id"` // empty is none
+	Earlier    []EarlierSession `json:"earlier"`     // of the notebook, newest first
+}
+
+// EarlierSession is a session that has ended.
+type EarlierSession struct {
+	ID        string  `json:"id"`
+	State     string  `json:"state"`
+	StartedAt float64 `json:"started_at"`
+	EndedAt   float64 `json:"ended_at"`
+}
+
+// Write puts the program and what it knows of its session into a directory.
+func Write(dir string, session Session) error {
+	known, err := json.Marshal(session)
+	for name, content := range map[string][]byte{ProgramFile: program, magicsFile: magics, sessionFile: known} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	return err
+}
 
 // Protocol is the version of the messages.
 const Protocol = 1

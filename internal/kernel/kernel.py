@@ -6,6 +6,8 @@ prints goes to descriptors 1 and 2 as it is. Everything else (phases, values,
 figures, the end of a calculation) goes over the control channel as frames: four
 bytes of big-endian length and one JSON object with a "type".
 
+The magics and loggers that code finds are in hearth_magics.py, beside this file.
+
 With HEARTH_GATEWAY in the environment the kernel attaches to the JVM whose
 gateway that file describes and binds `spark` and `sc`. Without it there is no
 Spark and everything else is the same.
@@ -33,6 +35,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import sysconfig
 import threading
@@ -51,6 +54,8 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets.config import Config
+
+import hearth_magics
 
 CONTROL = 3  # the descriptor of the control channel
 MAX_FRAME = 64 << 20
@@ -74,8 +79,9 @@ CANCEL = signal.SIGUSR2
 
 OWN = (lambda: None).__code__.co_filename  # this file, as frames name it
 IPYTHON = os.path.dirname(IPython.__file__) + os.sep
+HIDDEN = (OWN, hearth_magics.__file__, IPYTHON)
 LIBRARIES = tuple(
-    {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {IPYTHON, OWN, "<frozen "}
+    {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib", "purelib", "platlib")} | {*HIDDEN, "<frozen "}
 )
 
 
@@ -395,10 +401,6 @@ def render_frame(frame: traceback.FrameSummary) -> list[str]:
     return [place, "  " + frame.line] if frame.line and not is_cell(frame.filename) else [place]
 
 
-def hidden(filename: str) -> bool:
-    return filename == OWN or filename.startswith(IPYTHON)
-
-
 def render(error: Any, lines: list[str]) -> None:
     if error.__cause__ is not None:
         render(error.__cause__, lines)
@@ -406,7 +408,7 @@ def render(error: Any, lines: list[str]) -> None:
     elif error.__context__ is not None and not error.__suppress_context__:
         render(error.__context__, lines)
         lines += ["", "During handling of the above exception, another exception occurred:", ""]
-    for shown, same in itertools.groupby(render_frame(frame) for frame in error.stack if not hidden(frame.filename)):
+    for shown, same in itertools.groupby(render_frame(frame) for frame in error.stack if not frame.filename.startswith(HIDDEN)):
         count = len(list(same))
         lines += shown * min(count, 3)
         if count > 3:
@@ -488,6 +490,7 @@ class Shell(InteractiveShell):
         self._interrupts = interrupts
         self._shown: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._predefined: dict[str, Any] = {**hearth_magics.PREDEFINED, "exit": sys.exit, "quit": sys.exit}
         config = Config()
         config.HistoryManager.enabled = False
         config.HistoryManager.hist_file = ":memory:"
@@ -504,7 +507,16 @@ class Shell(InteractiveShell):
         # to come first: line numbers have to be those of the submitted block.
         cleanups = self.input_transformer_manager.cleanup_transforms
         cleanups[0] = functools.partial(drop_empty_lines, cleanups[0])
-        self.user_ns["exit"] = self.user_ns["quit"] = sys.exit
+        self.register_magics(hearth_magics.AthenaMagics)
+
+    def init_user_ns(self) -> None:
+        super().init_user_ns()
+        self.predefine()
+
+    def predefine(self, **names: Any) -> None:
+        """Binds names that %who leaves out and that %reset does not take away."""
+        self._predefined.update(names)
+        self.push(self._predefined, interactive=False)
 
     def init_ipython_dir(self, ipython_dir: Any) -> None:
         pass
@@ -520,6 +532,11 @@ class Shell(InteractiveShell):
 
     def _format_exception_for_storage(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {}  # it would render every error once more, at length
+
+    def system(self, cmd: str) -> None:
+        """Runs a command after !. IPython's own ways put a terminal in between,
+        which changes the bytes, or keep an interrupt to themselves."""
+        self.user_ns["_exit_code"] = subprocess.call(self.var_expand(cmd, depth=1), shell=True)
 
     def publish(self, type: str, data: Any, metadata: Any) -> None:
         calculation = self._interrupts.calculation
@@ -838,7 +855,7 @@ class Kernel:
             self._phase("spark_context")
             session.range(1).count()
             self._phase("first_job")
-            self._shell.user_ns.update(spark=session, sc=session.sparkContext)
+            self._shell.predefine(spark=session, sc=session.sparkContext)
             version = session.version
         else:
             self._phase("python")

@@ -390,6 +390,13 @@ while True:
 		}
 	})
 
+	t.Run("a command after ! ends, and what follows does not run", func(t *testing.T) {
+		r := d.cancel("soon()\n!sleep 600\nprint('not run')")
+		if r.Status != kernel.StatusCanceled || r.stdout != "on\n" {
+			t.Errorf("%s %q", r.Status, r.stdout)
+		}
+	})
+
 	t.Run("clean-up code runs", func(t *testing.T) {
 		r := d.cancel("try:\n    print('on')\n    time.sleep(600)\nfinally:\n    print('cleaned')")
 		if r.stdout != "on\ncleaned\n" {

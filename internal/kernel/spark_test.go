@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,64 @@ thread.join()
 		})
 	}
 
+	const nothing = "++\n||\n++\n++\n\n"
+	for _, test := range []struct{ name, sql, stdout string }{
+		{"cut at 20 characters, as show() does", "SELECT 'twenty characters are' AS a, 1 AS b", "+--------------------+---+\n|                   a|  b|\n+--------------------+---+\n|twenty characters...|  1|\n+--------------------+---+\n\n"},
+		{"no more than 20 rows, as show() does", "SELECT id FROM range(21)", ""},
+		{"no rows", "SELECT 1 AS a WHERE false", "+---+\n|  a|\n+---+\n+---+\n\n"},
+		{"a statement that gives no table", "CREATE OR REPLACE TEMPORARY VIEW three AS SELECT * FROM range(3)", nothing},
+		{"what an earlier one made, and a semicolon", "SELECT count(*) AS n\nFROM three;\n", "+---+\n|  n|\n+---+\n|  3|\n+---+\n\n"},
+		{"several, one after the other", "-- first; of all\nCREATE OR REPLACE TEMPORARY VIEW a AS SELECT ';' AS `b;`; /* ; */ ;\nSELECT \"\\\";\" AS a, r'\\' AS c, `b;` FROM a; -- end;", nothing + "+---+---+---+\n|  a|  c| b;|\n+---+---+---+\n| \";|  \\|  ;|\n+---+---+---+\n\n"},
+		{"braces and dollars are SQL's", "SELECT '{x}' AS a, '$y' AS b", "+---+---+\n|  a|  b|\n+---+---+\n|{x}| $y|\n+---+---+\n\n"},
+	} {
+		t.Run("SQL: "+test.name, func(t *testing.T) {
+			if test.stdout == "" {
+				test.stdout = d.run(fmt.Sprintf("spark.sql(%q).show()", test.sql)).stdout
+			}
+			r := d.run("\n%%sql\n" + test.sql)
+			if r.Status != kernel.StatusOK || r.stdout != test.stdout || r.stderr != "" || len(r.shown) != 0 {
+				t.Errorf("%s (%s)\nstdout %q, want %q\nstderr %s", r.Status, r.Reason, r.stdout, test.stdout, r.stderr)
+			}
+		})
+	}
+
+	t.Run("SQL runs in the session that has the name spark", func(t *testing.T) {
+		d.run("kept, spark = spark, spark.newSession()\nspark.range(7).createOrReplaceTempView('seven')")
+		if r := d.run("%%sql\nSELECT count(*) AS n FROM seven"); r.stdout != "+---+\n|  n|\n+---+\n|  7|\n+---+\n\n" {
+			t.Errorf("%s %q", r.Reason, r.stdout)
+		}
+		if r := d.run("spark = kept\n%who_ls DataFrame SparkSession SparkContext"); r.value() != "['kept']" {
+			t.Errorf("%s %s", r.Reason, r.value())
+		}
+	})
+
+	t.Run("SQL that is none fails as it does in Python", func(t *testing.T) {
+		python, sql := d.run("spark.sql('SELECT ( FROM x')"), d.run("%%sql\nSELECT ( FROM x")
+		if python.Reason != sql.Reason || !strings.HasPrefix(sql.Reason, "ParseException: [PARSE_SYNTAX_ERROR]") {
+			t.Errorf("%q\n%q", python.Reason, sql.Reason)
+		}
+		if !strings.HasPrefix(sql.stderr, "File \"<stdin>\", line 1, in <module>\n") || strings.Contains(sql.stderr, "hearth_magics") || strings.Contains(sql.stderr, "IPython") {
+			t.Errorf("%s", sql.stderr)
+		}
+	})
+
+	t.Run("a table of Spark's", func(t *testing.T) {
+		r := d.run("%table spark.range(3)")
+		if r.value() != " id\n  0\n  1\n  2" || !strings.Contains(fmt.Sprint(r.shown[0].data["text/html"]), "<td>2</td>") {
+			t.Errorf("%s %v", r.Reason, r.shown)
+		}
+		if r := d.run("%table spark.range(1000)"); !strings.HasSuffix(r.value(), " 99\nThe first 100 rows; there are more.") {
+			t.Errorf("%s %s", r.Reason, r.value())
+		}
+	})
+
+	t.Run("a function that logs goes to the workers", func(t *testing.T) {
+		r := d.run("@udf('long')\ndef logged(x):\n    athena_user_logger.info(x)\n    return x\nspark.range(1).select(logged('id')).first()[0]")
+		if r.value() != "0" || r.stderr != "" {
+			t.Errorf("%s %s", r.value(), r.stderr)
+		}
+	})
+
 	for _, test := range []struct{ name, code, reason, stderr string }{
 		{"a table that is not there", "spark.sql('select * from nowhere')", "AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] ", "AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `nowhere` cannot be found."},
 		{"a function that raises", "@udf('long')\ndef bad(x): return 1 // 0\nspark.range(1).select(bad('id')).collect()", "PythonException: ", "\n  File \"<stdin>\", line 2, in bad\nZeroDivisionError: integer division or modulo by zero\n"},
@@ -144,6 +203,17 @@ def tell_when_a_job_runs():
 			}
 		})
 	}
+
+	t.Run("cancel SQL", func(t *testing.T) {
+		d.run("tell_when_a_job_runs()")
+		r := d.cancel("%%sql\nSELECT sum(id * id % 7) FROM range(0, 10000000000000, 1, 8)")
+		if r.Status != kernel.StatusCanceled || r.ExitStatus != 130 {
+			t.Errorf("%s, exit %d, %q\n%s", r.Status, r.ExitStatus, r.Reason, r.stderr)
+		}
+		if r := d.run("%%sql\nSELECT 1 AS a"); r.Status != kernel.StatusOK {
+			t.Errorf("after it: %s", r.stderr)
+		}
+	})
 
 	t.Run("a session that the code makes again", func(t *testing.T) {
 		r := d.run("from pyspark.sql import SparkSession\nspark.stop()\nspark = SparkSession.builder.getOrCreate()\nsc = spark.sparkContext\nspark.range(7).count()")

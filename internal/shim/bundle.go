@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"hearth/internal/kernel"
 )
 
 // Names of a bundle's files. A bundle is the directory of one driver.
@@ -20,10 +22,10 @@ const (
 	ExitFile     = "exit.json"   // the Event of the exit; there when nothing of the driver runs any more
 	LogFile      = "driver.log"  // Spark's log, the shim's own, and what was written while no calculation ran
 
-	KernelFile   = "kernel.py" // the kernel's program, as it was when the driver was launched
-	GatewayFile  = "gateway"   // where Java listens for the kernel; Spark writes it
-	WorkDir      = "work"      // where relative paths of the code start, unless the session says otherwise
-	TemporaryDir = "temporary" // goes when the driver has ended, also when it had no time to clean up
+	KernelFile   = kernel.ProgramFile // the kernel's program, as it was when the driver was launched
+	GatewayFile  = "gateway"          // where Java listens for the kernel; Spark writes it
+	WorkDir      = "work"             // where relative paths of the code start, unless the session says otherwise
+	TemporaryDir = "temporary"        // goes when the driver has ended, also when it had no time to clean up
 
 	ballastFile     = "ballast"
 	calculationsDir = "calculations"
