@@ -25,6 +25,7 @@ func TestHearth(t *testing.T) {
 		{"session", sessionLife},
 		{"calculations", calculations},
 		{"cancel", cancel},
+		{"magics", magics},
 		{"kernel killed", kernelKilled},
 		{"JVM killed", jvmKilled},
 		{"Spark 3.5", spark35},
