@@ -29,8 +29,12 @@ type Executor struct {
 	EndedAt   time.Time // zero until it has ended
 }
 
-// Executors lists what holds the session's resources.
+// Executors lists what holds the session's resources: nothing before its turn
+// has come.
 func (s Session) Executors() []Executor {
+	if s.Waiting {
+		return nil
+	}
 	state := map[SessionState]ExecutorState{
 		SessionCreating:    ExecutorCreating,
 		SessionCreated:     ExecutorCreated,

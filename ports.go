@@ -34,14 +34,20 @@ type Store interface {
 
 	// CreateSession records a new session. With a token that was used before
 	// it changes nothing and returns the session of then, and false. It
-	// returns KindIdempotencyMismatch when the token came with another digest,
-	// and KindTooMany (TooManySessions) when maxLive sessions, unless 0, have
-	// not ended. A token that was used before wins over the limit. It returns
-	// KindNotFound (WorkGroupNotFound) when the session's workgroup is gone.
-	// For a session of a notebook it returns KindNotFound (NotebookNotFound)
-	// when the workgroup has no such notebook, and KindExists
+	// returns KindIdempotencyMismatch when the token came with another digest.
+	// Quotas decide (Quotas.Enter, whose errors it returns) whether the session,
+	// which is CREATING then, is Waiting; a token that was used before wins over
+	// them. It returns KindNotFound (WorkGroupNotFound) when the session's
+	// workgroup is gone. For a session of a notebook it returns KindNotFound
+	// (NotebookNotFound) when the workgroup has no such notebook, and KindExists
 	// (NotebookSessionExists) when a session of the notebook has not ended.
-	CreateSession(ctx context.Context, s Session, maxLive int, token *Token) (session Session, created bool, err error)
+	CreateSession(ctx context.Context, s Session, quotas Quotas, token *Token) (session Session, created bool, err error)
+	// AdmitSessions ends the waiting of all sessions whose turn has come
+	// (Quotas.Admit), each with an event, and gives their ids, oldest first.
+	AdmitSessions(ctx context.Context, quotas Quotas, at time.Time) (ids []string, err error)
+	// Claims lists what sessions that have not ended take of quotas, oldest
+	// first. One that was Waiting when its end was asked for takes nothing.
+	Claims(ctx context.Context) ([]Claim, error)
 	// Session returns KindNotFound (SessionNotFound).
 	Session(ctx context.Context, id string) (Session, error)
 	// Sessions lists newest first; sessions added meanwhile never shift a
@@ -69,7 +75,8 @@ type Store interface {
 	// Apply makes all the steps of a change, or none of them: each is a write
 	// guarded by the states that may lead to its To, and one row in the event
 	// log. A step to the state that is already there changes reason, times and
-	// figures only; a final state takes none. It returns KindNotFound, and
+	// figures only; a final state takes none. Each step of a session but the one
+	// to TERMINATING ends its Waiting. It returns KindNotFound, and
 	// KindConflict when a guard refuses. Recorded times never go back: a step
 	// whose At is before the last one's is recorded at the last one's.
 	Apply(ctx context.Context, change Change) error

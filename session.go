@@ -11,7 +11,7 @@ type SessionState string
 
 // The eight states of a session.
 const (
-	SessionCreating    SessionState = "CREATING"    // recorded; its driver is being launched
+	SessionCreating    SessionState = "CREATING"    // recorded; it waits for its turn, or its driver is being launched
 	SessionCreated     SessionState = "CREATED"     // its driver's processes run; Spark is starting
 	SessionIdle        SessionState = "IDLE"        // accepts a calculation
 	SessionBusy        SessionState = "BUSY"        // runs a calculation
@@ -73,10 +73,13 @@ type Session struct {
 
 	State             SessionState
 	StateChangeReason string // why it is in State; the real cause when FAILED
-	StartedAt         time.Time
-	ModifiedAt        time.Time // never goes back
-	EndedAt           time.Time // zero until it has ended
-	IdleSince         time.Time // zero unless IDLE
+	// Waiting is true as long as quotas hold the session back. It has no
+	// driver then: it is CREATING, or TERMINATING until that is carried out.
+	Waiting    bool
+	StartedAt  time.Time
+	ModifiedAt time.Time // never goes back
+	EndedAt    time.Time // zero until it has ended
+	IdleSince  time.Time // zero unless IDLE
 
 	DPUMillis int64 // DPUs held × milliseconds of wall time that calculations ran
 
@@ -158,12 +161,6 @@ func NotIdle(state SessionState) *Error {
 // SessionNotFound says that no such session is known.
 func SessionNotFound(id string) *Error {
 	return Errorf(KindNotFound, "Session %s is not found.", id)
-}
-
-// TooManySessions refuses a session over the limit. dbt's pool waits on the
-// first three words.
-func TooManySessions(limit int) *Error {
-	return Errorf(KindTooMany, "Maximum allowed sessions reached: %d are open. Terminate one and start again.", limit)
 }
 
 // ClipReason makes text fit for a StateChangeReason: valid, trimmed and at

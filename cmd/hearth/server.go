@@ -93,7 +93,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Store:       s.store,
 		Drivers:     s.drivers(),
 		Objects:     s.objects,
-		MaxSessions: settings.MaxSessions,
+		Quotas:      settings.Quotas(),
 		KeepDrivers: settings.KeepDrivers.Duration,
 		Log:         s.log,
 	})

@@ -70,10 +70,6 @@ type Config struct {
 	// Default: pip's own setting.
 	PipIndexURL string `toml:"pip_index_url"`
 
-	// MaxSessions is how many sessions may be there at once that have not
-	// ended; one more is refused. 0 is no limit. Default: 0.
-	MaxSessions int `toml:"max_sessions"`
-
 	// KeepDrivers is how long the log, the journal and the files of an ended
 	// session's driver are kept. Results are kept elsewhere, and for ever. 0s
 	// keeps them for ever. Default: 168h (a week).
@@ -102,6 +98,14 @@ type Config struct {
 	// EndGrace is how long a driver may take to end by itself when its session
 	// ends. Default: 3s.
 	EndGrace Duration `toml:"end_grace"`
+
+	// Quota is the table [quota]: the most that all sessions together may take.
+	Quota Quota `toml:"quota"`
+
+	// WorkGroups are the tables [workgroups.NAME], one for each workgroup that
+	// has a quota of its own. [workgroups."*"] is for each of the others. A
+	// workgroup without either is bound by [quota] alone.
+	WorkGroups map[string]WorkGroup `toml:"workgroups"`
 }
 
 // Duration is a time span that is written as 500ms, 5s, 2m or 1h.
@@ -215,13 +219,14 @@ func (c Config) Check() error {
 		return refuse("region", c.Region, "write the name of a region, like us-east-1")
 	case !memoryPattern.MatchString(c.DriverMemory):
 		return refuse("driver_memory", c.DriverMemory, "write a number and k, m, g or t, like 2g")
-	case c.MaxSessions < 0:
-		return refuse("max_sessions", c.MaxSessions, "write a number above 0, or 0 for no limit")
 	case c.MaxBody < minBody:
 		return refuse("max_body", c.MaxBody, fmt.Sprintf("a calculation's code has to fit; write at least %d", minBody))
 	}
 	if u, err := url.Parse(c.PipIndexURL); c.PipIndexURL != "" && (err != nil || u.Scheme == "" || u.Host == "") {
 		return refuse("pip_index_url", c.PipIndexURL, "write a URL, like https://pypi.org/simple")
+	}
+	if err := c.checkQuotas(); err != nil {
+		return err
 	}
 	return c.checkTimes()
 }

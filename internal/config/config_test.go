@@ -31,7 +31,7 @@ func TestDefault(t *testing.T) {
 	})
 	t.Run("is what an empty file gives", func(t *testing.T) {
 		got, err := load(t, "")
-		if err != nil || got != config.Default() {
+		if err != nil || !reflect.DeepEqual(got, config.Default()) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -72,7 +72,6 @@ func TestLoad(t *testing.T) {
 			java = "/opt/java/bin/java"
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"
-			max_sessions = 7
 			keep_drivers = "24h"
 			max_body = 2000000
 			heartbeat = "1s"
@@ -80,6 +79,18 @@ func TestLoad(t *testing.T) {
 			lost_after = "3s"
 			cancel_deadline = "4s"
 			end_grace = "500ms"
+
+			[quota]
+			sessions = 20
+			dpus = 40
+
+			[workgroups.etl]
+			sessions = 2
+			dpus = 8
+			queue = 10
+
+			[workgroups."*"]
+			sessions = 5
 		`)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +100,7 @@ func TestLoad(t *testing.T) {
 		}
 		unset := reflect.ValueOf(got)
 		for i := range unset.NumField() {
-			if field := unset.Field(i); field.Equal(reflect.ValueOf(config.Default()).Field(i)) {
+			if field := unset.Field(i); reflect.DeepEqual(field.Interface(), reflect.ValueOf(config.Default()).Field(i).Interface()) {
 				t.Errorf("%s has its default", unset.Type().Field(i).Name)
 			}
 		}
@@ -104,7 +115,8 @@ func TestLoad(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an unknown setting":        {"region = \"x\"\n\nlisten_on = \"127.0.0.1:1\"\n", "line 3: listen_on is no setting"},
 		"an unknown table":          {"[tls]\ncert = \"x\"\n", "line 1: tls is no setting"},
-		"a setting of another type": {"region = \"x\"\nmax_sessions = \"many\"\n", "line 2: max_sessions cannot be of the type string"},
+		"a setting of another type": {"region = \"x\"\nmax_body = \"many\"\n", "line 2: max_body cannot be of the type string"},
+		"an unknown quota":          {"[workgroups.etl]\nsession = 2\n", "line 2: workgroups.etl.session is no setting"},
 		"a time without a unit":     {"region = \"x\"\nheartbeat = \"5\"\n", "line 2"},
 		"a time as a number":        {"heartbeat = 5\n", "5 is not a time span"},
 		"what is not TOML":          {"listen\n", "line 1"},
@@ -166,13 +178,23 @@ func TestCheck(t *testing.T) {
 		"region":             {func(c *config.Config) { c.Region = "US East" }},
 		"driver_memory":      {func(c *config.Config) { c.DriverMemory = "2" }, func(c *config.Config) { c.DriverMemory = "0g" }},
 		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
-		"max_sessions":       {func(c *config.Config) { c.MaxSessions = -1 }},
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
 		"heartbeat":          {func(c *config.Config) { c.Heartbeat = config.Duration{} }},
 		"unresponsive_after": {func(c *config.Config) { c.UnresponsiveAfter = c.Heartbeat }},
 		"lost_after":         {func(c *config.Config) { c.LostAfter = c.UnresponsiveAfter }},
 		"cancel_deadline":    {func(c *config.Config) { c.CancelDeadline = config.Duration{Duration: -time.Second} }},
 		"end_grace":          {func(c *config.Config) { c.EndGrace = config.Duration{} }},
+		"quota.sessions":     {func(c *config.Config) { c.Quota.Sessions = -1 }},
+		"quota.dpus":         {func(c *config.Config) { c.Quota.DPUs = -1 }},
+		"workgroups.etl.queue": {func(c *config.Config) {
+			c.WorkGroups = map[string]config.WorkGroup{"etl": {Queue: -1}}
+		}},
+		"workgroups.etl.dpus": {func(c *config.Config) {
+			c.WorkGroups = map[string]config.WorkGroup{"etl": {DPUs: -1}}
+		}},
+		"workgroups": {func(c *config.Config) {
+			c.WorkGroups = map[string]config.WorkGroup{"e t l": {}}
+		}},
 	} {
 		for i, change := range changes {
 			t.Run(fmt.Sprintf("names %s, %d", setting, i), func(t *testing.T) {

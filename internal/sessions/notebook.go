@@ -114,7 +114,8 @@ func (s *Service) NotebookSessions(ctx context.Context, id string) ([]hearth.Ses
 	case err != nil:
 		return nil, err
 	}
-	return []hearth.Session{session}, nil
+	sessions := []hearth.Session{session}
+	return sessions, s.place(ctx, sessions)
 }
 
 // RenameNotebook gives a notebook another name. It returns KindNotFound,

@@ -76,10 +76,11 @@ func await[T any](ctx context.Context, s *Service, id string, read func() (value
 // done or the server leaves, and returns it as it is then. It returns
 // KindNotFound.
 func (s *Service) AwaitSession(ctx context.Context, id string, while hearth.SessionState) (hearth.Session, error) {
-	return await(ctx, s, id, func() (hearth.Session, bool, error) {
+	session, err := await(ctx, s, id, func() (hearth.Session, bool, error) {
 		session, err := s.store.Session(context.WithoutCancel(ctx), id)
 		return session, session.State == while && !while.Ended(), err
 	})
+	return s.placed(context.WithoutCancel(ctx), session, err)
 }
 
 // AwaitCalculation waits while the calculation is in the given state, until

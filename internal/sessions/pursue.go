@@ -72,6 +72,9 @@ func (s *Service) tend(sessionID string, find find) {
 		for {
 			err := s.tendOnce(s.leaving, sessionID, p, find)
 			if err == nil {
+				err = s.admit(s.leaving) // there is room now
+			}
+			if err == nil {
 				s.mu.Lock()
 				delete(s.live, sessionID)
 				s.mu.Unlock()
@@ -108,6 +111,9 @@ func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, fi
 	}
 	driver := p.attached()
 	if driver == nil {
+		if f, err = s.awaitTurn(ctx, f, p); err != nil {
+			return err
+		}
 		if driver, err = find(ctx, f); err != nil || driver == nil {
 			return err
 		}
@@ -127,10 +133,15 @@ func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, fi
 	return s.follow(ctx, f.session, driver)
 }
 
-// launch starts the session's driver.
+// launch starts the driver of a session whose turn has come. One that still
+// waits and is here nevertheless can never start.
 func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
 	refused := ""
-	if !f.session.EndRequested {
+	switch {
+	case f.session.EndRequested:
+	case f.session.Waiting:
+		refused = hearth.MessageOf(s.quotas.Check(f.session.Claim()))
+	default:
 		earlier, err := s.earlierSessions(ctx, f.session)
 		if err != nil {
 			return nil, err

@@ -20,8 +20,9 @@ const launchPatience = 2 * time.Second
 // Start records a session and launches its driver. It returns KindNotFound for
 // an unknown workgroup or notebook, KindExists when the notebook has an active
 // session, KindInvalid for a request that the workgroup's engine does not take,
-// KindIdempotencyMismatch, and KindTooMany over the limit of sessions. What goes
-// wrong after the session is recorded is told by its state.
+// KindIdempotencyMismatch, and over a quota KindTooMany or, when the session has
+// a place in its workgroup's queue, a session that waits. What goes wrong after
+// the session is recorded is told by its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
 	s.mu.Lock()
 	ending := s.ending
@@ -38,11 +39,14 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 		return hearth.Session{}, err
 	}
 
-	recorded, created, err := s.store.CreateSession(ctx, session, s.maxSessions, token(principal, "StartSession", r.Token, r))
+	recorded, created, err := s.store.CreateSession(ctx, session, s.quotas, token(principal, "StartSession", r.Token, r))
 	if err != nil || !created {
-		return recorded, err
+		return s.placed(ctx, recorded, err)
 	}
 	s.tend(session.ID, s.launch)
+	if recorded.Waiting {
+		return recorded, nil
+	}
 
 	patience, stop := context.WithTimeout(ctx, launchPatience)
 	defer stop()

@@ -11,7 +11,8 @@ import (
 )
 
 // Resume takes up the sessions that an earlier server left. It returns when
-// all are being tended; each finds its driver, or learns of its loss, by itself.
+// all are being tended; each finds its driver, or learns of its loss, or waits
+// for its turn, by itself.
 // What else drivers have left is looked through beside that, and then each hour.
 func (s *Service) Resume(ctx context.Context) error {
 	live, err := s.store.LiveSessions(ctx)
@@ -19,7 +20,14 @@ func (s *Service) Resume(ctx context.Context) error {
 		return err
 	}
 	for _, session := range live {
-		s.tend(session.ID, s.adopt)
+		find := s.adopt
+		if session.Waiting {
+			find = s.launch // there is nothing to adopt
+		}
+		s.tend(session.ID, find)
+	}
+	if err := s.admit(ctx); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,8 @@ type Config struct {
 	Drivers hearth.Drivers
 	Objects hearth.Objects
 
-	// MaxSessions is the most sessions that may live at once; 0 sets no limit.
-	MaxSessions int
+	// Quotas say how many sessions there may be at once.
+	Quotas hearth.Quotas
 	// KeepDrivers is how long what the driver of an ended session left (its
 	// log, journal and files) is kept; 0 keeps it for ever.
 	KeepDrivers time.Duration
@@ -31,7 +32,7 @@ type Service struct {
 	store       hearth.Store
 	drivers     hearth.Drivers
 	objects     hearth.Objects
-	maxSessions int
+	quotas      hearth.Quotas
 	keepDrivers time.Duration
 	log         *slog.Logger
 
@@ -55,7 +56,7 @@ func New(c Config) *Service {
 		store:       c.Store,
 		drivers:     c.Drivers,
 		objects:     c.Objects,
-		maxSessions: c.MaxSessions,
+		quotas:      c.Quotas,
 		keepDrivers: c.KeepDrivers,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
@@ -93,9 +94,11 @@ func (s *Service) EndAll(ctx context.Context) error {
 	}
 }
 
-// endEach asks sessions to end and waits until they have, or ctx is done.
+// endEach asks sessions, which are given oldest first, to end and waits until
+// they have, or ctx is done. The youngest are asked first: those that wait would
+// else have their turn for a moment.
 func (s *Service) endEach(ctx context.Context, live []hearth.Session) error {
-	for _, session := range live {
+	for _, session := range slices.Backward(live) {
 		if _, err := s.Terminate(ctx, session.ID); err != nil {
 			return err
 		}
@@ -124,7 +127,8 @@ func (s *Service) awaitEnd(ctx context.Context, id string) error {
 
 // Session gives a session. It returns KindNotFound.
 func (s *Service) Session(ctx context.Context, id string) (hearth.Session, error) {
-	return s.store.Session(ctx, id)
+	session, err := s.store.Session(ctx, id)
+	return s.placed(ctx, session, err)
 }
 
 // Sessions lists the sessions of a workgroup, newest first. It returns
@@ -135,7 +139,11 @@ func (s *Service) Sessions(ctx context.Context, f hearth.SessionFilter, p hearth
 			return nil, "", err
 		}
 	}
-	return s.store.Sessions(ctx, f, p)
+	sessions, next, err := s.store.Sessions(ctx, f, p)
+	if err != nil {
+		return nil, "", err
+	}
+	return sessions, next, s.place(ctx, sessions)
 }
 
 // Calculation gives a calculation. It returns KindNotFound.

@@ -24,7 +24,7 @@ type world struct {
 	drivers *drivers
 	objects *objects
 	service *sessions.Service
-	limit   int
+	quotas  hearth.Quotas
 	keep    time.Duration
 }
 
@@ -68,7 +68,7 @@ func version(name string) hearth.EngineVersion {
 }
 
 func (w *world) open() {
-	w.service = sessions.New(sessions.Config{Store: w.store, Drivers: w.drivers, Objects: w.objects, MaxSessions: w.limit, KeepDrivers: w.keep})
+	w.service = sessions.New(sessions.Config{Store: w.store, Drivers: w.drivers, Objects: w.objects, Quotas: w.quotas, KeepDrivers: w.keep})
 }
 
 // restart leaves as a server that stops, and begins as one that starts.
@@ -225,7 +225,7 @@ func TestStart(t *testing.T) {
 		}
 	})
 	t.Run("a repeated token gives the same session, also over the limit and after its end", func(t *testing.T) {
-		w := newWorld(t, func(w *world) { w.limit = 1 })
+		w := newWorld(t, under(hearth.Quotas{Account: hearth.Quota{Sessions: 1}}))
 		token := strings.Repeat("t", 32)
 		s, d := w.start(hearth.SessionRequest{Token: token})
 		again := func() {
@@ -478,7 +478,7 @@ func TestResume(t *testing.T) {
 			ID: hearth.NewID(time.Now()), WorkGroup: "primary", State: hearth.SessionCreating,
 			Engine: version(hearth.EnginePySpark3), StartedAt: time.Now(), ModifiedAt: time.Now(),
 		}
-		if _, _, err := w.store.CreateSession(t.Context(), session, 0, nil); err != nil {
+		if _, _, err := w.store.CreateSession(t.Context(), session, hearth.Quotas{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.drivers.adoption[session.ID] = hearth.NeverLaunched

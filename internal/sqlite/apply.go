@@ -25,7 +25,8 @@ const (
 			dpu_millis     = dpu_millis + :dpu_millis,
 			phases         = coalesce(:phases, phases),
 			journal_offset = max(journal_offset, :journal_offset),
-			end_requested  = max(end_requested, :end_requested)
+			end_requested  = max(end_requested, :end_requested),
+			waiting        = waiting AND :waiting
 		WHERE id = :id AND state IN (SELECT value FROM json_each(:from))`
 
 	insertCalculationEvent = `INSERT INTO events (session_id, calculation_id, at, from_state, to_state, reason, note)
@@ -115,6 +116,7 @@ func (s *Store) enterSession(ctx context.Context, tx *sql.Tx, c hearth.SessionCh
 			sql.Named("phases", jsonColumn{c.Phases}),
 			sql.Named("journal_offset", c.JournalOffset),
 			sql.Named("end_requested", c.EndRequested),
+			sql.Named("waiting", c.To == hearth.SessionTerminating),
 		})
 }
 

@@ -30,7 +30,7 @@ func populated(b *testing.B, n int) (*Store, hearth.Session) {
 	}
 	add := func() {
 		session.ID = hearth.NewID(started)
-		if _, _, err := store.CreateSession(b.Context(), session, 0, nil); err != nil {
+		if _, _, err := store.CreateSession(b.Context(), session, hearth.Quotas{}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -84,7 +84,7 @@ func BenchmarkCreateSession(b *testing.B) {
 	benchmark(b, func(b *testing.B, store *Store, session hearth.Session) {
 		for b.Loop() {
 			session.ID = hearth.NewID(time.Now())
-			if _, _, err := store.CreateSession(b.Context(), session, 1<<30, &hearth.Token{Scope: "scope", Value: session.ID}); err != nil {
+			if _, _, err := store.CreateSession(b.Context(), session, hearth.Quotas{}, &hearth.Token{Scope: "scope", Value: session.ID}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -192,7 +192,7 @@ func newSession(t testing.TB, store *Store) hearth.Session {
 	session, _, err := store.CreateSession(t.Context(), hearth.Session{
 		ID: hearth.NewID(now), WorkGroup: hearth.WorkGroupPrimary, State: hearth.SessionIdle,
 		StartedAt: now, ModifiedAt: now, IdleSince: now,
-	}, 0, nil)
+	}, hearth.Quotas{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

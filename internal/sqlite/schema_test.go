@@ -41,7 +41,7 @@ func TestSchema_JSON(t *testing.T) {
 		ID: "id", WorkGroup: "group", Tags: hearth.Tags{"k": "v"}, Monitoring: monitoring, StartedAt: now, ModifiedAt: now, EngineConfiguration: engine,
 		Configuration: hearth.SessionConfiguration{Encryption: encryption},
 		Phases:        []hearth.StartPhase{{Name: "jvm", Took: time.Second}},
-	}, 0, nil)
+	}, hearth.Quotas{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ const (
 	sessionColumns = `id, work_group, description, owner, engine_selected, engine_effective, engine_configuration,
 		notebook_version, execution_role, working_directory, idle_timeout, encryption,
 		state, reason, started_at, modified_at, ended_at, idle_since,
-		dpu_millis, phases, journal_offset, end_requested, notebook_id, monitoring, tags`
+		dpu_millis, phases, journal_offset, end_requested, notebook_id, monitoring, tags, waiting`
 
 	selectSession        = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
 	selectSessionState   = `SELECT state FROM sessions WHERE id = ?`
@@ -23,10 +23,9 @@ const (
 
 	selectLiveSessions = `SELECT ` + sessionColumns + ` FROM sessions
 		WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number`
-	countLiveSessions = `SELECT count(*) FROM sessions WHERE state IN (SELECT value FROM json_each(?))`
 
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `, token_scope, token_value, token_digest)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING ` + sessionColumns
 )
 
@@ -47,12 +46,13 @@ func scanSession(r row, more ...any) (s hearth.Session, err error) {
 		&s.JournalOffset, &s.EndRequested, &s.NotebookID,
 		jsonColumn{&s.Monitoring},
 		jsonColumn{&s.Tags},
+		&s.Waiting,
 	}, more...)...)
 	return s, err
 }
 
 // CreateSession implements hearth.Store.
-func (s *Store) CreateSession(ctx context.Context, wanted hearth.Session, maxLive int, token *hearth.Token) (session hearth.Session, created bool, err error) {
+func (s *Store) CreateSession(ctx context.Context, wanted hearth.Session, quotas hearth.Quotas, token *hearth.Token) (session hearth.Session, created bool, err error) {
 	err = s.transact(ctx, "record session "+wanted.ID, func(tx *sql.Tx) error {
 		if token != nil {
 			var digest string
@@ -61,14 +61,8 @@ func (s *Store) CreateSession(ctx context.Context, wanted hearth.Session, maxLiv
 				return replay(err, digest, token)
 			}
 		}
-		if maxLive != 0 {
-			var live int
-			if err := tx.StmtContext(ctx, s.countLive).QueryRowContext(ctx, liveStates).Scan(&live); err != nil {
-				return err
-			}
-			if live >= maxLive {
-				return hearth.TooManySessions(maxLive)
-			}
+		if wanted, err = s.enter(ctx, tx, wanted, quotas); err != nil {
+			return err
 		}
 		if err := s.checkWorkGroup(ctx, tx, wanted.WorkGroup); err != nil {
 			return err
@@ -110,6 +104,7 @@ func (s *Store) addSession(ctx context.Context, tx *sql.Tx, n hearth.Session, to
 		n.JournalOffset, n.EndRequested, n.NotebookID,
 		jsonColumn{n.Monitoring},
 		jsonColumn{n.Tags},
+		n.Waiting,
 	}, tokenColumns(token)...)...))
 	if err != nil {
 		return hearth.Session{}, err

@@ -117,9 +117,9 @@ func (s *Store) Close() error {
 
 // statements are those on the way of every request, compiled once.
 type statements struct {
-	session, calculation, liveCalculation, events *sql.Stmt // on read
+	session, claims, calculation, liveCalculation, events *sql.Stmt // on read
 
-	insertSession, sessionOfToken, sessionState, sessionEvent, stepSession, countLive, hasWorkGroup *sql.Stmt // on write
+	insertSession, sessionOfToken, sessionState, sessionEvent, stepSession, claimsNow, hasWorkGroup *sql.Stmt // on write
 
 	insertCalculation, calculationOfToken, calculationState, calculationEvent, stepCalculation, hasLive *sql.Stmt // on write
 
@@ -133,6 +133,7 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 		text      string
 	}{
 		{read, &s.session, selectSession},
+		{read, &s.claims, selectClaims},
 		{read, &s.calculation, selectCalculation},
 		{read, &s.liveCalculation, selectLiveCalculation},
 		{read, &s.events, selectEvents},
@@ -142,7 +143,7 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 		{write, &s.sessionState, selectSessionState},
 		{write, &s.sessionEvent, insertSessionEvent},
 		{write, &s.stepSession, updateSession},
-		{write, &s.countLive, countLiveSessions},
+		{write, &s.claimsNow, selectClaims},
 		{write, &s.hasWorkGroup, selectHasWorkGroup},
 
 		{write, &s.insertCalculation, insertCalculation},

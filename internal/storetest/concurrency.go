@@ -59,7 +59,7 @@ func (s suite) concurrency(t *testing.T) {
 		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
 		created, ids := 0, map[string]bool{}
 		for _, o := range race(func(int) outcome {
-			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 			return outcome{session.ID, created, err}
 		}) {
 			if o.err != nil {
@@ -75,12 +75,12 @@ func (s suite) concurrency(t *testing.T) {
 		}
 	})
 
-	t.Run("no more sessions than the limit", func(t *testing.T) {
+	t.Run("no more sessions than the quota, and no more that wait than the queue takes", func(t *testing.T) {
 		store := s.open(t)
-		const limit = 3
+		quotas := quotaOf(3, 2)
 		created := 0
 		for _, o := range race(func(int) outcome {
-			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), limit, nil)
+			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), quotas, nil)
 			return outcome{session.ID, created, err}
 		}) {
 			if o.created {
@@ -89,9 +89,27 @@ func (s suite) concurrency(t *testing.T) {
 			}
 			refused(t, o.err, hearth.KindTooMany)
 		}
-		if created != limit {
-			t.Errorf("%d created, want %d", created, limit)
+		same(t, []int{created, len(waiting(t, store))}, []int{3 + 2, 2})
+	})
+
+	t.Run("each that waits is admitted once", func(t *testing.T) {
+		store := s.open(t)
+		for range 1 + racers {
+			enter(t, store, sessionIn(hearth.SessionCreating), quotaOf(1, racers))
 		}
+		want := waiting(t, store)
+		var got []string
+		for _, ids := range race(func(int) []string {
+			ids, err := store.AdmitSessions(t.Context(), quotaOf(5, racers), noon)
+			if err != nil {
+				t.Error(err)
+			}
+			return ids
+		}) {
+			got = append(got, ids...)
+		}
+		same(t, got, want[:4])
+		same(t, waiting(t, store), want[4:])
 	})
 
 	t.Run("one of several ends holds", func(t *testing.T) {

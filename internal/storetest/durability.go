@@ -67,7 +67,7 @@ func (s suite) canceledContexts(t *testing.T) {
 		"a session": func() error { _, err := store.Session(canceled, session.ID); return err },
 		"a listing": func() error { _, err := store.LiveSessions(canceled); return err },
 		"a session's creation": func() error {
-			_, _, err := store.CreateSession(canceled, sessionIn(hearth.SessionIdle), 0, nil)
+			_, _, err := store.CreateSession(canceled, sessionIn(hearth.SessionIdle), hearth.Quotas{}, nil)
 			return err
 		},
 		"a step": func() error {

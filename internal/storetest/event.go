@@ -59,7 +59,7 @@ func (s suite) events(t *testing.T) {
 		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
 		var id string
 		for range 2 {
-			session, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+			session, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 			if err != nil {
 				t.Fatal(err)
 			}

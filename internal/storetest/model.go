@@ -98,19 +98,39 @@ func (m *model) learn(of string, token *hearth.Token, id string) {
 	}
 }
 
-func (m *model) createSession(s hearth.Session, maxLive int, token *hearth.Token) (hearth.Session, bool, error) {
+func (m *model) claims() []hearth.Claim {
+	var claims []hearth.Claim
+	for _, s := range m.live() {
+		if !s.Waiting || s.State == hearth.SessionCreating {
+			claims = append(claims, s.Claim())
+		}
+	}
+	return claims
+}
+
+func (m *model) admit(quotas hearth.Quotas, at time.Time) []string {
+	ids := quotas.Admit(m.claims())
+	for _, id := range ids {
+		m.stepSession(m.session(id), hearth.SessionChange{To: hearth.SessionCreating, At: at, Note: "its turn has come"})
+	}
+	return ids
+}
+
+func (m *model) createSession(s hearth.Session, quotas hearth.Quotas, token *hearth.Token) (hearth.Session, bool, error) {
 	found, err := m.known("session", token)
 	switch {
 	case err != nil:
 		return hearth.Session{}, false, err
 	case found != "":
 		return *m.session(found), false, nil
-	case maxLive != 0 && len(m.live()) >= maxLive:
-		return hearth.Session{}, false, hearth.TooManySessions(maxLive)
 	}
+	if s.StateChangeReason, err = quotas.Enter(m.claims(), s.Claim()); err != nil {
+		return hearth.Session{}, false, err
+	}
+	s.Waiting = s.StateChangeReason != ""
 	m.sessions = append(m.sessions, s)
 	m.learn("session", token, s.ID)
-	m.log(hearth.Event{At: s.ModifiedAt, SessionID: s.ID, To: string(s.State)})
+	m.log(hearth.Event{At: s.ModifiedAt, SessionID: s.ID, To: string(s.State), Reason: s.StateChangeReason})
 	return s, true, nil
 }
 
@@ -186,6 +206,7 @@ func (m *model) stepSession(s *hearth.Session, c hearth.SessionChange) {
 	s.DPUMillis += c.AddDPUMillis
 	s.JournalOffset = max(s.JournalOffset, c.JournalOffset)
 	s.EndRequested = s.EndRequested || c.EndRequested
+	s.Waiting = s.Waiting && c.To == hearth.SessionTerminating
 	if c.Phases != nil {
 		s.Phases = c.Phases
 	}

@@ -211,7 +211,7 @@ func (s suite) notebookSessions(t *testing.T) {
 		for _, of := range []hearth.Notebook{{ID: "absent", WorkGroup: hearth.WorkGroupPrimary}, {ID: n.ID, WorkGroup: otherGroup}} {
 			session := sessionIn(hearth.SessionCreating)
 			session.WorkGroup, session.NotebookID = of.WorkGroup, of.ID
-			_, _, err := store.CreateSession(t.Context(), session, 0, nil)
+			_, _, err := store.CreateSession(t.Context(), session, hearth.Quotas{}, nil)
 			refused(t, err, hearth.KindNotFound, of.ID)
 		}
 	})
@@ -224,14 +224,14 @@ func (s suite) notebookSessions(t *testing.T) {
 		second.WorkGroup, second.NotebookID = n.WorkGroup, n.ID
 		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
 		for _, to := range endings {
-			_, _, err := store.CreateSession(t.Context(), second, 0, token)
+			_, _, err := store.CreateSession(t.Context(), second, hearth.Quotas{}, token)
 			refused(t, err, hearth.KindExists, n.ID, first.ID)
 			step(t, store, hearth.SessionChange{ID: first.ID, To: to, At: noon})
 		}
 		_, err := store.NotebookSession(t.Context(), n.ID)
 		refused(t, err, hearth.KindNotFound, n.ID)
 		for _, created := range []bool{true, false} { // again: a token wins over the first one's being there
-			got, now, err := store.CreateSession(t.Context(), second, 0, token)
+			got, now, err := store.CreateSession(t.Context(), second, hearth.Quotas{}, token)
 			if now != created || err != nil || got.ID != second.ID {
 				t.Errorf("created %v, %v", now, err)
 			}
@@ -278,7 +278,7 @@ func (s suite) notebookSessions(t *testing.T) {
 		for _, o := range race(func(int) outcome {
 			session := sessionIn(hearth.SessionCreating)
 			session.WorkGroup, session.NotebookID = n.WorkGroup, n.ID
-			got, created, err := store.CreateSession(t.Context(), session, 0, nil)
+			got, created, err := store.CreateSession(t.Context(), session, hearth.Quotas{}, nil)
 			return outcome{got.ID, created, err}
 		}) {
 			if o.created {

@@ -27,6 +27,7 @@ func (s suite) randomOperations(t *testing.T) {
 			"step a calculation":   func(*rapid.T) { r.apply(hearth.Change{Calculation: r.calculationChange()}) },
 			"step both":            func(*rapid.T) { r.apply(hearth.Change{Session: r.sessionChange(), Calculation: r.calculationChange()}) },
 			"end a calculation":    r.endCalculation,
+			"admit sessions":       r.admit,
 			"close, open and read": func(*rapid.T) { r.close(); r.store = open(); r.compare(rt) },
 		})
 		r.compare(rt)
@@ -51,12 +52,28 @@ func (r *random) createSession(*rapid.T) {
 	wanted.WorkGroup = rapid.SampledFrom([]string{hearth.WorkGroupPrimary, "other"}).Draw(r.T, "workgroup")
 	wanted.StartedAt = r.time()
 	wanted.ModifiedAt = wanted.StartedAt
-	maxLive, token := rapid.SampledFrom([]int{0, 0, 2, 4}).Draw(r.T, "limit"), r.token()
+	quotas, token := r.quotas(), r.token()
+	if quotas.Limit(wanted.WorkGroup) {
+		wanted.State = hearth.SessionCreating
+	}
 
-	want, wantCreated, wantErr := r.model.createSession(wanted, maxLive, token)
-	got, created, err := r.store.CreateSession(r.Context(), wanted, maxLive, token)
+	want, wantCreated, wantErr := r.model.createSession(wanted, quotas, token)
+	got, created, err := r.store.CreateSession(r.Context(), wanted, quotas, token)
 	r.sameError(err, wantErr)
 	same(r.T, created, wantCreated)
+	same(r.T, got, want)
+}
+
+// quotas are those of a server that is restarted with others all the time.
+func (r *random) quotas() hearth.Quotas {
+	return rapid.SampledFrom([]hearth.Quotas{{}, {}, quotaOf(2, 0), quotaOf(1, 2), quotaOf(3, 1)}).Draw(r.T, "quotas")
+}
+
+func (r *random) admit(*rapid.T) {
+	quotas, at := r.quotas(), r.time()
+	want := r.model.admit(quotas, at)
+	got, err := r.store.AdmitSessions(r.Context(), quotas, at)
+	r.sameError(err, nil)
 	same(r.T, got, want)
 }
 
@@ -201,6 +218,9 @@ func (r *random) compare(*rapid.T) {
 		r.Fatalf("LiveSessions: %v", err)
 	}
 	same(r.T, live, r.model.live())
+	claims, err := r.store.Claims(r.Context())
+	r.sameError(err, nil)
+	same(r.T, claims, r.model.claims())
 	r.compareSessions()
 }
 

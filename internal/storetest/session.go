@@ -27,7 +27,7 @@ func (s suite) sessions(t *testing.T) {
 	}
 	full.StateChangeReason = "a reason"
 	full.ModifiedAt, full.IdleSince = after(time.Second), after(2*time.Second)
-	full.DPUMillis, full.JournalOffset, full.EndRequested = 1<<40, 1<<41, true
+	full.DPUMillis, full.JournalOffset, full.EndRequested, full.Waiting = 1<<40, 1<<41, true, true
 	full.Phases = []hearth.StartPhase{{Name: "python", Took: time.Millisecond}, {Name: "jvm", Took: 1234567}}
 	ended := sessionIn(hearth.SessionFailed)
 	ended.Phases = []hearth.StartPhase{}
@@ -67,7 +67,7 @@ func (s suite) sessions(t *testing.T) {
 		session := addSession(t, store, sessionIn(hearth.SessionCreating))
 		other := session
 		other.Description = "another one with the same id"
-		if _, _, err := store.CreateSession(t.Context(), other, 0, nil); err == nil {
+		if _, _, err := store.CreateSession(t.Context(), other, hearth.Quotas{}, nil); err == nil {
 			t.Error("an id was given twice")
 		}
 		same(t, sessionOf(t, store, session.ID), session)
@@ -176,75 +176,6 @@ func (s suite) sessionListing(t *testing.T) {
 		for _, cursor := range malformed(own, foreign) {
 			_, _, err := store.Sessions(t.Context(), hearth.SessionFilter{}, hearth.Page{Limit: 10, After: cursor})
 			refused(t, err, hearth.KindInvalid, "nextPageToken")
-		}
-	})
-}
-
-func (s suite) sessionLimit(t *testing.T) {
-	create := func(t *testing.T, store hearth.Store, maxLive int, token *hearth.Token) (hearth.Session, bool, error) {
-		return store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), maxLive, token)
-	}
-
-	t.Run("refuses a session over it and records nothing", func(t *testing.T) {
-		store := s.open(t)
-		for range 2 {
-			if _, created, err := create(t, store, 2, nil); !created || err != nil {
-				t.Fatalf("created %v, %v", created, err)
-			}
-		}
-		_, created, err := create(t, store, 2, nil)
-		refused(t, err, hearth.KindTooMany, "Maximum allowed sessions")
-		live, err := store.LiveSessions(t.Context())
-		if created || err != nil || len(live) != 2 {
-			t.Errorf("created %v, %d live, %v", created, len(live), err)
-		}
-	})
-
-	t.Run("counts sessions of every state but the final ones", func(t *testing.T) {
-		for state := range hearth.SessionTransitions {
-			store := s.open(t)
-			addSession(t, store, sessionIn(state))
-			_, created, err := create(t, store, 1, nil)
-			if created != state.Ended() {
-				t.Errorf("beside a session that is %s: created %v, %v", state, created, err)
-			}
-		}
-	})
-
-	t.Run("has room again after an end", func(t *testing.T) {
-		store := s.open(t)
-		first, _, err := create(t, store, 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		step(t, store, hearth.SessionChange{ID: first.ID, To: hearth.SessionFailed, At: noon})
-		if _, created, err := create(t, store, 1, nil); !created || err != nil {
-			t.Errorf("created %v, %v", created, err)
-		}
-	})
-
-	t.Run("a token that was used before wins over it", func(t *testing.T) {
-		store := s.open(t)
-		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
-		first, _, err := create(t, store, 1, token)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, created, err := create(t, store, 1, token)
-		if created || err != nil {
-			t.Fatalf("created %v, %v", created, err)
-		}
-		same(t, again, first)
-	})
-
-	t.Run("a refusal does not use up the token", func(t *testing.T) {
-		store := s.open(t)
-		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
-		addSession(t, store, sessionIn(hearth.SessionIdle))
-		_, _, err := create(t, store, 1, token)
-		refused(t, err, hearth.KindTooMany)
-		if _, created, err := create(t, store, 2, token); !created || err != nil {
-			t.Errorf("created %v, %v", created, err)
 		}
 	})
 }

@@ -27,7 +27,8 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 		"Tags":               s.tags,
 		"Sessions":           s.sessions,
 		"SessionListing":     s.sessionListing,
-		"SessionLimit":       s.sessionLimit,
+		"Quotas":             s.quotas,
+		"Admission":          s.admission,
 		"LiveSessions":       s.liveSessions,
 		"Tokens":             s.tokens,
 		"Calculations":       s.calculations,
@@ -177,7 +178,7 @@ func workGroupOf(t tb, store hearth.Store, name string) hearth.WorkGroup {
 
 func addSession(t tb, store hearth.Store, s hearth.Session) hearth.Session {
 	t.Helper()
-	got, created, err := store.CreateSession(t.Context(), s, 0, nil)
+	got, created, err := store.CreateSession(t.Context(), s, hearth.Quotas{}, nil)
 	if err != nil || !created {
 		t.Fatalf("CreateSession: created %v, %v", created, err)
 	}

@@ -10,7 +10,7 @@ import (
 func (s suite) tokens(t *testing.T) {
 	t.Run("of sessions", func(t *testing.T) {
 		s.tokensOf(t, func(t *testing.T, store hearth.Store, token *hearth.Token) (string, bool, error) {
-			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+			session, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 			return session.ID, created, err
 		})
 	})
@@ -25,12 +25,12 @@ func (s suite) tokens(t *testing.T) {
 	t.Run("a replay gives the session as it is now", func(t *testing.T) {
 		store := s.open(t)
 		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
-		first, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+		first, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 		if err != nil {
 			t.Fatal(err)
 		}
 		now := step(t, store, hearth.SessionChange{ID: first.ID, To: hearth.SessionFailed, Reason: "gone", At: noon})
-		again, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+		again, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 		if created || err != nil {
 			t.Fatalf("created %v, %v", created, err)
 		}

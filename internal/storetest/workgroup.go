@@ -279,7 +279,7 @@ func (s suite) workGroupDeletion(t *testing.T) {
 		if err := store.DeleteWorkGroup(t.Context(), hearth.WorkGroupPrimary, false); err != nil {
 			t.Fatal(err)
 		}
-		_, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, nil)
+		_, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, nil)
 		refused(t, err, hearth.KindNotFound, "WorkGroup is not found")
 		if live, err := store.LiveSessions(t.Context()); created || err != nil || len(live) != 0 {
 			t.Errorf("created %v, %d live, %v", created, len(live), err)
@@ -289,14 +289,14 @@ func (s suite) workGroupDeletion(t *testing.T) {
 	t.Run("does not take a token's answer away", func(t *testing.T) {
 		store := s.open(t)
 		token := &hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
-		first, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionTerminated), 0, token)
+		first, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionTerminated), hearth.Quotas{}, token)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := store.DeleteWorkGroup(t.Context(), first.WorkGroup, false); err != nil {
 			t.Fatal(err)
 		}
-		again, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, token)
+		again, created, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, token)
 		if created || err != nil {
 			t.Fatalf("created %v, %v", created, err)
 		}
@@ -309,7 +309,7 @@ func (s suite) workGroupDeletion(t *testing.T) {
 			if racer == 0 {
 				return store.DeleteWorkGroup(t.Context(), hearth.WorkGroupPrimary, false)
 			}
-			_, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), 0, nil)
+			_, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, nil)
 			return err
 		})
 		live, err := store.LiveSessions(t.Context())

@@ -1,0 +1,233 @@
+package hearth
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Quota is the most that sessions which have not ended may take at once. 0 is
+// no limit.
+type Quota struct {
+	Sessions int
+	DPUs     int
+}
+
+// WorkGroupQuota is the quota of a workgroup and, beside it, how many sessions
+// may wait for room in it or in the account's. 0 refuses them at once.
+type WorkGroupQuota struct {
+	Quota
+	Queue int
+}
+
+// OtherWorkGroups stands for each workgroup that Quotas does not name. No
+// workgroup can have this name.
+const OtherWorkGroups = "*"
+
+// Quotas are the rules of who may start. Sessions start in the order in which
+// they were asked for, with one exception: a session that its workgroup has no
+// room for holds up its own workgroup only. One that the account has no room
+// for holds up everybody behind it, or a large one would never have its turn
+// among many small ones.
+type Quotas struct {
+	Account    Quota
+	WorkGroups map[string]WorkGroupQuota
+}
+
+// Claim is what a session that has not ended takes of the quotas.
+type Claim struct {
+	SessionID string
+	WorkGroup string
+	// DPUs are those that the session holds, or will hold when its turn comes,
+	// as they are accounted. They are not what it asked for: MaxConcurrentDpus
+	// is 20 unless asked otherwise, which no driver on a smaller machine can
+	// hold, and a quota in such figures would refuse sessions while there is
+	// room. AWS counts the DPUs in use too (Athena's quotas page).
+	DPUs int
+	// Waiting is true in the queue; until its turn comes a session holds
+	// nothing.
+	Waiting bool
+}
+
+// Claim is what the session takes of the quotas while it has not ended.
+func (s Session) Claim() Claim {
+	return Claim{SessionID: s.ID, WorkGroup: s.WorkGroup, DPUs: s.EngineConfiguration.DPUs(), Waiting: s.Waiting}
+}
+
+// Of gives the quota of a workgroup.
+func (q Quotas) Of(workGroup string) WorkGroupQuota {
+	if own, named := q.WorkGroups[workGroup]; named {
+		return own
+	}
+	return q.WorkGroups[OtherWorkGroups]
+}
+
+// Limit reports whether there is a limit to the sessions of a workgroup.
+func (q Quotas) Limit(workGroup string) bool {
+	return q.Account != Quota{} || q.Of(workGroup).Quota != Quota{}
+}
+
+// Check refuses a session that is larger than a quota by itself, and so could
+// never start. It returns KindInvalid, in words that no client waits on.
+func (q Quotas) Check(c Claim) error {
+	for _, of := range q.over(c) {
+		if of.quota.DPUs > 0 && c.DPUs > of.quota.DPUs {
+			return Errorf(KindInvalid, "The session could never start: it needs %d DPUs, and the quota of %s is %d. Ask for less with MaxConcurrentDpus.",
+				c.DPUs, of.scope, of.quota.DPUs)
+		}
+	}
+	return nil
+}
+
+// Enter decides about a new session beside the live ones, which are given
+// oldest first. It starts, or it waits, and then waiting says where and for
+// what, or it is refused: with KindInvalid when it could never start, and with
+// KindTooMany when there is no room and no place in its workgroup's queue.
+func (q Quotas) Enter(live []Claim, c Claim) (waiting string, err error) {
+	if err := q.Check(c); err != nil {
+		return "", err
+	}
+	c.Waiting = true
+	live = append(slices.Clone(live), c)
+	l := q.line(live)
+	if slices.Contains(l.admitted, c.SessionID) {
+		return "", nil
+	}
+	short := l.short[c.WorkGroup]
+	if _, length := l.position(live, c); length > q.Of(c.WorkGroup).Queue {
+		return "", short.refusal(c, length-1)
+	}
+	return q.Waiting(live, c.SessionID), nil
+}
+
+// Admit gives the ids of the sessions whose turn has come, oldest first. live
+// is oldest first too.
+func (q Quotas) Admit(live []Claim) []string { return q.line(live).admitted }
+
+// Waiting says where a session stands in its workgroup's queue and what it
+// waits for, as a StateChangeReason; "" when it does not wait. live is oldest
+// first.
+func (q Quotas) Waiting(live []Claim, sessionID string) string {
+	i := slices.IndexFunc(live, func(c Claim) bool { return c.SessionID == sessionID && c.Waiting })
+	if i < 0 {
+		return ""
+	}
+	l := q.line(live)
+	if slices.Contains(l.admitted, sessionID) {
+		return "Waiting: its turn has come."
+	}
+	position, length := l.position(live, live[i])
+	return fmt.Sprintf("Waiting: position %d of %d in the queue of WorkGroup %s, because %s.",
+		position, length, live[i].WorkGroup, l.short[live[i].WorkGroup])
+}
+
+// line is how the live sessions stand when all that may start have started.
+type line struct {
+	admitted []string
+	short    map[string]*shortage // by workgroup: what its first in the queue waits for
+}
+
+func (q Quotas) line(live []Claim) line {
+	held := map[string]Quota{} // by scope
+	hold := func(c Claim) {
+		for _, of := range q.over(c) {
+			h := held[of.scope]
+			held[of.scope] = Quota{Sessions: h.Sessions + 1, DPUs: h.DPUs + c.DPUs}
+		}
+	}
+	for _, c := range live {
+		if !c.Waiting {
+			hold(c)
+		}
+	}
+	l := line{short: map[string]*shortage{}}
+	var account *shortage // of the first that the account has no room for
+	for _, c := range live {
+		if !c.Waiting || l.short[c.WorkGroup] != nil {
+			continue
+		}
+		over := q.over(c)
+		short := over[0].lacks(held, c)
+		if short == nil {
+			if account == nil {
+				account = over[1].lacks(held, c)
+			}
+			short = account
+		}
+		if short != nil {
+			l.short[c.WorkGroup] = short
+			continue
+		}
+		hold(c)
+		l.admitted = append(l.admitted, c.SessionID)
+	}
+	return l
+}
+
+// position counts those that go on waiting in the queue of c's workgroup, and
+// those of them up to c.
+func (l line) position(live []Claim, c Claim) (position, length int) {
+	for _, other := range live {
+		if other.Waiting && other.WorkGroup == c.WorkGroup && !slices.Contains(l.admitted, other.SessionID) {
+			length++
+			if other.SessionID == c.SessionID {
+				position = length
+			}
+		}
+	}
+	return position, length
+}
+
+// scoped is a quota and whose it is.
+type scoped struct {
+	scope string
+	quota Quota
+}
+
+// over are the quotas that a session counts for: its workgroup's, then the
+// account's.
+func (q Quotas) over(c Claim) [2]scoped {
+	return [2]scoped{{"WorkGroup " + c.WorkGroup, q.Of(c.WorkGroup).Quota}, {"the account", q.Account}}
+}
+
+// shortage is a quota without room for a session.
+type shortage struct {
+	scoped
+	held Quota // at this time
+	by   Claim // the session
+}
+
+// lacks tells what there is too little of for a session; nil when there is
+// room.
+func (s scoped) lacks(held map[string]Quota, c Claim) *shortage {
+	h := held[s.scope]
+	if s.quota.Sessions > 0 && h.Sessions >= s.quota.Sessions || s.quota.DPUs > 0 && h.DPUs+c.DPUs > s.quota.DPUs {
+		return &shortage{s, h, c}
+	}
+	return nil
+}
+
+// ofSessions reports whether it is a shortage of sessions, not of DPUs.
+func (s *shortage) ofSessions() bool {
+	return s.quota.Sessions > 0 && s.held.Sessions >= s.quota.Sessions
+}
+
+func (s *shortage) String() string {
+	if s.ofSessions() {
+		return fmt.Sprintf("%s has %d of %d sessions", s.scope, s.held.Sessions, s.quota.Sessions)
+	}
+	return fmt.Sprintf("%s has %d of %d DPUs in use and the next session needs %d", s.scope, s.held.DPUs, s.quota.DPUs, s.by.DPUs)
+}
+
+// refusal refuses a session behind others that wait. dbt's pool waits on the
+// first words of both texts, which are Athena's.
+func (s *shortage) refusal(c Claim, waiting int) *Error {
+	what := "Maximum allowed sessions reached"
+	if !s.ofSessions() {
+		what = "Failed to Provision session due to required capacity not being available for the account"
+	}
+	queue := ""
+	if waiting > 0 {
+		queue = fmt.Sprintf(", and the queue of WorkGroup %s is full with %d", c.WorkGroup, waiting)
+	}
+	return Errorf(KindTooMany, "%s: %s%s. Terminate a session, or wait until one ends, and start again.", what, s, queue)
+}
