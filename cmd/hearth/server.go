@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +28,7 @@ import (
 	"hearth/internal/shim"
 	"hearth/internal/spark"
 	"hearth/internal/sqlite"
+	"hearth/internal/throttle"
 )
 
 // serverOptions are what a server is told beside its settings.
@@ -68,6 +71,10 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 			s.Close()
 		}
 	}()
+	calls, err := throttleOf(settings.Throttle)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.at.make(); err != nil {
 		return nil, err
 	}
@@ -97,12 +104,13 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		KeepDrivers: settings.KeepDrivers.Duration,
 		Log:         s.log,
 	})
+	api := athena.Options{Principal: principal, Allow: calls.Allow, Throttled: settings.Throttle.Error, MaxBody: settings.MaxBody, Log: s.log}
 	s.await("the server starts")
 	s.http, err = httpd.Listen(httpd.Config{
 		Address:        settings.Listen,
 		TLSCertificate: settings.TLSCertificate,
 		TLSKey:         settings.TLSKey,
-		Athena:         s.whenReady(athena.Handler(s.sessions, athena.Options{Principal: principal, MaxBody: settings.MaxBody, Log: s.log})),
+		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
 		Objects:        objects.Handler(s.objects, settings.Region, s.log),
 		Keys:           keys,
@@ -114,6 +122,19 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Log:            s.log,
 	})
 	return s, err
+}
+
+// throttleOf refuses limits of operations that there are not.
+func throttleOf(settings config.Throttle) (*throttle.Throttle, error) {
+	limits := make(map[string]throttle.Limit)
+	for _, name := range slices.Sorted(maps.Keys(settings.Operations)) {
+		if !athena.Serves(name) {
+			return nil, hearth.Errorf(hearth.KindInvalid, "The setting throttle.operations has %q, which is no operation that Hearth serves. "+
+				"Write it as the API does, like StartSession.", name)
+		}
+		limits[name] = throttle.Limit(settings.Operations[name])
+	}
+	return throttle.New(throttle.Limit(settings.Limit), limits), nil
 }
 
 // drivers runs drivers by this program itself, on the engine that is installed

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"hearth"
@@ -35,6 +36,18 @@ func TestNewServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestNewServer_Throttle(t *testing.T) {
+	settings := config.Default()
+	settings.Data, settings.Engines, settings.Listen = t.TempDir(), t.TempDir(), "127.0.0.1:0"
+	for _, name := range []string{"StartSesion", "StartQueryExecution"} {
+		settings.Throttle.Operations = map[string]config.Limit{"StartSession": {Rate: 1}, name: {Rate: 1}}
+		_, err := newServer(settings, serverOptions{Log: slog.New(slog.DiscardHandler)})
+		if hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(hearth.MessageOf(err), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestServer_ensureWorkGroups(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"hearth"
 	"hearth/internal/awsjson"
@@ -60,6 +61,11 @@ type Options struct {
 	// Principal gives the access key id of whoever sent the request, which has
 	// been authenticated before it gets here.
 	Principal func(ctx context.Context) string
+	// Allow counts a call of an operation and reports whether it may be
+	// answered. nil allows all.
+	Allow func(principal, operation string) bool
+	// Throttled is the type of the error that answers the others.
+	Throttled string
 	// MaxBody is the most bytes that a request's body may have.
 	MaxBody int64
 	// Log gets a line for each fault of the server.
@@ -69,6 +75,15 @@ type Options struct {
 // Handler serves the API at the address it is mounted at.
 func Handler(sessions Sessions, options Options) http.Handler {
 	a := &api{sessions: sessions, principal: options.Principal}
+	var before func(context.Context, string) *awsjson.Error
+	if options.Allow != nil {
+		before = func(ctx context.Context, operation string) *awsjson.Error {
+			if options.Allow(options.Principal(ctx), operation) {
+				return nil
+			}
+			return rateExceeded(options.Throttled)
+		}
+	}
 	operations := a.operations()
 	for _, name := range unserved {
 		operations = append(operations, awsjson.Refuse(name, invalid(name+" is not served by Hearth.")))
@@ -78,9 +93,15 @@ func Handler(sessions Sessions, options Options) http.Handler {
 		Operations: operations,
 		Invalid:    invalid,
 		Translate:  translate,
+		Before:     before,
 		MaxBody:    options.MaxBody,
 		Log:        options.Log,
 	}.Handler())
+}
+
+// Serves reports whether an operation of that name is served.
+func Serves(operation string) bool {
+	return slices.ContainsFunc((&api{}).operations(), func(o awsjson.Operation) bool { return o.Name == operation })
 }
 
 type api struct {

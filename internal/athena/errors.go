@@ -45,6 +45,12 @@ func translate(err error) *awsjson.Error {
 	return e
 }
 
+// rateExceeded refuses a call that comes too soon, in AWS's words. There is no
+// Reason in it: the only one of the model is about queries.
+func rateExceeded(errorType string) *awsjson.Error {
+	return &awsjson.Error{Type: errorType, Message: "Rate exceeded"}
+}
+
 func invalid(message string) *awsjson.Error {
 	return translate(&hearth.Error{Kind: hearth.KindInvalid, Message: message})
 }

@@ -26,6 +26,9 @@ type Service struct {
 	// Translate makes the answer for an error of a handler, and for a panic. It
 	// is asked for every error, so an unknown one has to become a neutral 5xx.
 	Translate func(err error) *Error
+	// Before is asked about each call before anything of it is read; its error,
+	// if any, is the answer. It may be nil.
+	Before func(ctx context.Context, operation string) *Error
 	// MaxBody is the most bytes that a request's body may have.
 	MaxBody int64
 	// Log gets a line for each answer of 500 and above.
@@ -95,6 +98,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		WriteError(w, unknownOperation())
 		return
+	}
+	if h.Before != nil {
+		if refusal := h.Before(r.Context(), operation.Name); refusal != nil {
+			WriteError(w, refusal)
+			return
+		}
 	}
 	out, err := h.serve(operation, r)
 	if err == nil {

@@ -106,6 +106,10 @@ type Config struct {
 	// has a quota of its own. [workgroups."*"] is for each of the others. A
 	// workgroup without either is bound by [quota] alone.
 	WorkGroups map[string]WorkGroup `toml:"workgroups"`
+
+	// Throttle is the table [throttle]: how many calls of the Athena API are
+	// answered.
+	Throttle Throttle `toml:"throttle"`
 }
 
 // Duration is a time span that is written as 500ms, 5s, 2m or 1h.
@@ -146,6 +150,7 @@ func Default() Config {
 		LostAfter:         Duration{5 * time.Minute},
 		CancelDeadline:    Duration{10 * time.Second},
 		EndGrace:          Duration{3 * time.Second},
+		Throttle:          Throttle{Error: ThrottlingException},
 	}
 }
 
@@ -226,6 +231,9 @@ func (c Config) Check() error {
 		return refuse("pip_index_url", c.PipIndexURL, "write a URL, like https://pypi.org/simple")
 	}
 	if err := c.checkQuotas(); err != nil {
+		return err
+	}
+	if err := c.Throttle.check(); err != nil {
 		return err
 	}
 	return c.checkTimes()

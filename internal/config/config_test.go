@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -91,6 +92,14 @@ func TestLoad(t *testing.T) {
 
 			[workgroups."*"]
 			sessions = 5
+
+			[throttle]
+			rate = 20
+			burst = 50
+			error = "TooManyRequestsException"
+
+			[throttle.operations.StartSession]
+			rate = 0.5
 		`)
 		if err != nil {
 			t.Fatal(err)
@@ -194,6 +203,12 @@ func TestCheck(t *testing.T) {
 		}},
 		"workgroups": {func(c *config.Config) {
 			c.WorkGroups = map[string]config.WorkGroup{"e t l": {}}
+		}},
+		"throttle.rate":  {func(c *config.Config) { c.Throttle.Rate = -1 }, func(c *config.Config) { c.Throttle.Rate = math.NaN() }},
+		"throttle.burst": {func(c *config.Config) { c.Throttle.Burst = -1 }},
+		"throttle.error": {func(c *config.Config) { c.Throttle.Error = "SlowDown" }},
+		"throttle.operations.StartSession.rate": {func(c *config.Config) {
+			c.Throttle.Operations = map[string]config.Limit{"StartSession": {Rate: -1}}
 		}},
 	} {
 		for i, change := range changes {
