@@ -111,13 +111,18 @@ func (q Quotas) Waiting(live []Claim, sessionID string) string {
 	if i < 0 {
 		return ""
 	}
+	c := live[i]
 	l := q.line(live)
 	if slices.Contains(l.admitted, sessionID) {
 		return "Waiting: its turn has come."
 	}
-	position, length := l.position(live, live[i])
-	return fmt.Sprintf("Waiting: position %d of %d in the queue of WorkGroup %s, because %s.",
-		position, length, live[i].WorkGroup, l.short[live[i].WorkGroup])
+	position, length := l.position(live, c)
+	queue, short := scopeOf(c.WorkGroup), l.short[c.WorkGroup]
+	who := "which"
+	if short.scope != queue {
+		who = "because " + short.scope
+	}
+	return fmt.Sprintf("Waiting: position %d of %d in the queue of %s, %s %s.", position, length, queue, who, short.use())
 }
 
 // line is how the live sessions stand when all that may start have started.
@@ -183,10 +188,12 @@ type scoped struct {
 	quota Quota
 }
 
+func scopeOf(workGroup string) string { return "WorkGroup " + workGroup }
+
 // over are the quotas that a session counts for: its workgroup's, then the
 // account's.
 func (q Quotas) over(c Claim) [2]scoped {
-	return [2]scoped{{"WorkGroup " + c.WorkGroup, q.Of(c.WorkGroup).Quota}, {"the account", q.Account}}
+	return [2]scoped{{scopeOf(c.WorkGroup), q.Of(c.WorkGroup).Quota}, {"the account", q.Account}}
 }
 
 // shortage is a quota without room for a session.
@@ -211,11 +218,12 @@ func (s *shortage) ofSessions() bool {
 	return s.quota.Sessions > 0 && s.held.Sessions >= s.quota.Sessions
 }
 
-func (s *shortage) String() string {
+// use is what the scope has of its quota.
+func (s *shortage) use() string {
 	if s.ofSessions() {
-		return fmt.Sprintf("%s has %d of %d sessions", s.scope, s.held.Sessions, s.quota.Sessions)
+		return fmt.Sprintf("has %d of %d sessions", s.held.Sessions, s.quota.Sessions)
 	}
-	return fmt.Sprintf("%s has %d of %d DPUs in use and the next session needs %d", s.scope, s.held.DPUs, s.quota.DPUs, s.by.DPUs)
+	return fmt.Sprintf("has %d of %d DPUs in use and the next session needs %d", s.held.DPUs, s.quota.DPUs, s.by.DPUs)
 }
 
 // refusal refuses a session behind others that wait. dbt's pool waits on the
@@ -227,7 +235,7 @@ func (s *shortage) refusal(c Claim, waiting int) *Error {
 	}
 	queue := ""
 	if waiting > 0 {
-		queue = fmt.Sprintf(", and the queue of WorkGroup %s is full with %d", c.WorkGroup, waiting)
+		queue = fmt.Sprintf(", and the queue of %s is full with %d", scopeOf(c.WorkGroup), waiting)
 	}
-	return Errorf(KindTooMany, "%s: %s%s. Terminate a session, or wait until one ends, and start again.", what, s, queue)
+	return Errorf(KindTooMany, "%s: %s %s%s. Terminate a session, or wait until one ends, and start again.", what, s.scope, s.use(), queue)
 }

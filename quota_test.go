@@ -76,7 +76,7 @@ func TestQuotas_Enter(t *testing.T) {
 		},
 		"first in the queue": {
 			quotas: etl(hearth.Quota{}, 1, 0, 2), live: []hearth.Claim{one}, claim: two,
-			waiting: "Waiting: position 1 of 1 in the queue of WorkGroup etl, because WorkGroup etl has 1 of 1 sessions.",
+			waiting: "Waiting: position 1 of 1 in the queue of WorkGroup etl, which has 1 of 1 sessions.",
 		},
 		"second in the queue": {
 			quotas: etl(hearth.Quota{DPUs: 2}, 0, 0, 2), live: []hearth.Claim{large(one, 1), waits(large(two, 2))}, claim: claim("3", "etl"),
@@ -88,7 +88,7 @@ func TestQuotas_Enter(t *testing.T) {
 		},
 		"behind one whose turn has come": {
 			quotas: etl(hearth.Quota{}, 1, 0, 1), live: []hearth.Claim{waits(one)}, claim: two,
-			waiting: "Waiting: position 1 of 1 in the queue of WorkGroup etl, because WorkGroup etl has 1 of 1 sessions.",
+			waiting: "Waiting: position 1 of 1 in the queue of WorkGroup etl, which has 1 of 1 sessions.",
 		},
 		"behind a large one of another workgroup that the account has no room for": {
 			quotas: etl(hearth.Quota{DPUs: 4}, 0, 0, 1), live: []hearth.Claim{large(one, 2), waits(large(two, 4))}, claim: claim("3", "other"),
@@ -157,9 +157,9 @@ func TestQuotas_Waiting(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		"1":      "",
-		"2":      "Waiting: position 1 of 2 in the queue of WorkGroup etl, because WorkGroup etl has 1 of 1 sessions.",
+		"2":      "Waiting: position 1 of 2 in the queue of WorkGroup etl, which has 1 of 1 sessions.",
 		"4":      "Waiting: position 1 of 1 in the queue of WorkGroup other, because the account has 2 of 2 sessions.",
-		"5":      "Waiting: position 2 of 2 in the queue of WorkGroup etl, because WorkGroup etl has 1 of 1 sessions.",
+		"5":      "Waiting: position 2 of 2 in the queue of WorkGroup etl, which has 1 of 1 sessions.",
 		"absent": "",
 	} {
 		if got := quotas.Waiting(live, id); got != want {

@@ -53,6 +53,7 @@ func TestHearth(t *testing.T) {
 		{"run", run},
 		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
+		{"quotas", quotas},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()

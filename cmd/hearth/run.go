@@ -186,10 +186,25 @@ func (r *run) do(flags sessionFlags, w work) error {
 	}
 	r.sessionID = value(started.SessionID)
 	fmt.Fprintln(r.notes, "Starting session", r.sessionID)
+	if err := r.tellWaiting(value(started.State)); err != nil {
+		return errors.Join(err, r.end())
+	}
 	if _, _, err = ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle)); err == nil {
 		err = w.execute(r)
 	}
 	return errors.Join(err, r.end())
+}
+
+// tellWaiting says what a session waits for that does not start at once.
+func (r *run) tellWaiting(state string) error {
+	if hearth.SessionState(state) != hearth.SessionCreating {
+		return nil
+	}
+	session, _, err := r.client.session(r.leave, r.sessionID, "")
+	if reason := value(value(session.Status).StateChangeReason); err == nil && stateOf(session) == hearth.SessionCreating && reason != "" {
+		fmt.Fprintln(r.notes, reason)
+	}
+	return err
 }
 
 // execute runs a program and copies what it prints.

@@ -79,10 +79,10 @@ func (s *sessionsList) Run(m *Main, g *globals) error {
 		if g.json() {
 			return printJSON(m.Stdout, all)
 		}
-		t := newTable(m.Stdout, "SESSION", "STATE", "STARTED", "ENDED", "DESCRIPTION")
+		t := newTable(m.Stdout, "SESSION", "STATE", "STARTED", "ENDED", "DESCRIPTION", "REASON")
 		for _, session := range all.Sessions {
 			status := value(session.Status)
-			t.row(value(session.SessionID), value(status.State), shown(status.StartDateTime.Time), shown(status.EndDateTime.Time), clipped(value(session.Description), 60))
+			t.row(value(session.SessionID), value(status.State), shown(status.StartDateTime.Time), shown(status.EndDateTime.Time), clipped(value(session.Description), 60), clipped(value(status.StateChangeReason), 100))
 		}
 		return t.flush()
 	})
