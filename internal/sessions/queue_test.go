@@ -185,7 +185,7 @@ func TestQueue_Resume(t *testing.T) {
 	})
 	t.Run("one that was admitted and not launched is launched", func(t *testing.T) {
 		w := newWorld(t, under(oneAtATime))
-		_, d := w.idle()
+		w.idle()
 		second := w.join(hearth.SessionRequest{})
 		w.service.Close()
 		if ids, err := w.store.AdmitSessions(t.Context(), hearth.Quotas{}, time.Now()); err != nil || len(ids) != 1 {
@@ -193,7 +193,7 @@ func TestQueue_Resume(t *testing.T) {
 		}
 		w.drivers.adoption[second.ID] = hearth.NeverLaunched
 		w.restart()
-		if d = <-w.drivers.launched; d.launch.SessionID != second.ID {
+		if d := <-w.drivers.launched; d.launch.SessionID != second.ID {
 			t.Errorf("launched %s, want %s", d.launch.SessionID, second.ID)
 		}
 	})
