@@ -307,20 +307,19 @@ func plain(err error) error {
 	return err
 }
 
-// leave makes the exit known when nothing of the driver runs any more. What
-// cannot be done does not keep it from doing the rest.
+// leave makes the exit known when nothing of the driver runs any more, and its
+// log is complete. What cannot be done does not keep it from doing the rest.
 func (s *shim) leave(exit Event) []error {
-	errs := []error{
-		killFamily(),
-		s.output.close(),
+	errs := []error{killFamily(), s.output.close()}
+	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
+	errs = append(errs,
 		os.Remove(filepath.Join(s.bundle, ballastFile)),
 		s.record(exit),
 		s.journal.file.Sync(),
 		Save(s.bundle, ExitFile, exit),
 		os.RemoveAll(filepath.Join(s.bundle, TemporaryDir)),
-	}
+	)
 	s.board.set(func(b *standing) { b.calculation, b.over = "", true })
-	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
 	return errs
 }
 
