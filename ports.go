@@ -167,6 +167,13 @@ type Drivers interface {
 	// Recover finds the driver of a session after a restart. Adoption says
 	// what it found; the driver is nil only for NeverLaunched.
 	Recover(ctx context.Context, sessionID string) (Driver, Adoption, error)
+	// Log opens what the driver of a session has written to its log, from offset
+	// on: Spark's log, its own, and the output of code that runs while no
+	// calculation does. With follow, reads wait for more until the driver has
+	// exited, after which the log does not grow. It returns KindNotFound when
+	// there is no log, and with follow KindUnavailable when the driver cannot be
+	// reached.
+	Log(ctx context.Context, sessionID string, offset int64, follow bool) (io.ReadCloser, error)
 	// Known lists the ids of all drivers that left anything on this machine.
 	Known(ctx context.Context) ([]string, error)
 	// Remove deletes what an ended driver left. It returns KindConflict while

@@ -35,6 +35,10 @@ func (willing) Launch(context.Context, hearth.Launch) (hearth.Driver, error) {
 func (willing) Recover(context.Context, string) (hearth.Driver, hearth.Adoption, error) {
 	return nil, hearth.NeverLaunched, nil
 }
+
+func (willing) Log(_ context.Context, id string, _ int64, _ bool) (io.ReadCloser, error) {
+	return nil, hearth.Errorf(hearth.KindNotFound, "session %s has no log", id)
+}
 func (willing) Known(context.Context) ([]string, error)             { return nil, nil }
 func (willing) Remove(context.Context, string) error                { return nil }
 func (*willingDriver) Cancel(context.Context, string) error         { return nil }

@@ -93,6 +93,10 @@ func (*processless) Recover(context.Context, string) (hearth.Driver, hearth.Adop
 func (*processless) Known(context.Context) ([]string, error) { return nil, nil }
 func (*processless) Remove(context.Context, string) error    { return nil }
 
+func (*processless) Log(_ context.Context, id string, _ int64, _ bool) (io.ReadCloser, error) {
+	return nil, hearth.Errorf(hearth.KindNotFound, "session %s has no log", id)
+}
+
 type lasting struct {
 	once  sync.Once
 	ended chan struct{}

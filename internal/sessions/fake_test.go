@@ -19,13 +19,14 @@ type drivers struct {
 	mu       sync.Mutex
 	byID     map[string]*driver
 	removed  chan string
+	logs     map[string]string          // by id, as far as they are written
 	refusal  error                      // what Launch answers, when not nil
 	adoption map[string]hearth.Adoption // what Recover answers; Alive when absent
 	launched chan *driver
 }
 
 func newDrivers() *drivers {
-	return &drivers{byID: map[string]*driver{}, adoption: map[string]hearth.Adoption{}, launched: make(chan *driver, 100), removed: make(chan string, 100)}
+	return &drivers{byID: map[string]*driver{}, logs: map[string]string{}, adoption: map[string]hearth.Adoption{}, launched: make(chan *driver, 100), removed: make(chan string, 100)}
 }
 
 func (d *drivers) Launch(_ context.Context, launch hearth.Launch) (hearth.Driver, error) {
@@ -52,6 +53,30 @@ func (d *drivers) Recover(_ context.Context, id string) (hearth.Driver, hearth.A
 		return nil, adoption, nil
 	}
 	return d.byID[id], adoption, nil
+}
+
+// Log does not wait: a driver's log is whole here.
+func (d *drivers) Log(_ context.Context, id string, offset int64, _ bool) (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text, ok := d.logs[id]
+	if !ok {
+		return nil, hearth.Errorf(hearth.KindNotFound, "no log of %s", id)
+	}
+	return io.NopCloser(strings.NewReader(text[min(offset, int64(len(text))):])), nil
+}
+
+func (d *drivers) logged(id, text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.logs[id] += text
+}
+
+// forget is the removal of what a driver left.
+func (d *drivers) forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.logs, id)
 }
 
 func (d *drivers) Known(context.Context) ([]string, error) {
