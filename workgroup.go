@@ -91,6 +91,9 @@ func (g WorkGroup) Check() error {
 	if g.OutputLocation != "" && !s3Location.MatchString(g.OutputLocation) {
 		return Errorf(KindInvalid, "outputLocation is not a valid S3 path.")
 	}
+	if err := g.Monitoring.checkPlace(); err != nil {
+		return err
+	}
 	if g.EngineConfiguration != nil {
 		return g.EngineConfiguration.Check(g.Engine)
 	}

@@ -522,9 +522,15 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		}
 		return session
 	}
+	// No session can be started with logs that only a key of AWS could encrypt.
+	monitored := func() *types.MonitoringConfiguration {
+		m := everything().MonitoringConfiguration
+		m.ManagedLoggingConfiguration.KmsKey, m.S3LoggingConfiguration.KmsKey = nil, nil
+		return m
+	}
 	with := func(engine *types.EngineConfiguration) *types.WorkGroupConfiguration {
 		c := everything()
-		c.EngineConfiguration = engine
+		c.EngineConfiguration, c.MonitoringConfiguration = engine, monitored()
 		return c
 	}
 
@@ -535,7 +541,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		if got := session.EngineConfiguration; *got.MaxConcurrentDpus != 4 || got.SparkProperties["spark.a"] != "group" {
 			t.Errorf("engine configuration %+v", got)
 		}
-		equal(t, session.MonitoringConfiguration, everything().MonitoringConfiguration)
+		equal(t, session.MonitoringConfiguration, monitored())
 		equal(t, session.SessionConfiguration.ExecutionRole, aws.String(role))
 		equal(t, session.SessionConfiguration.EncryptionConfiguration, everything().ResultConfiguration.EncryptionConfiguration)
 		equal(t, session.SessionConfiguration.WorkingDirectory, aws.String("s3://results/etl/"+*session.SessionId))
@@ -550,7 +556,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		if got := session.EngineConfiguration; *got.MaxConcurrentDpus != 2 || len(got.SparkProperties) != 0 {
 			t.Errorf("engine configuration %+v", got)
 		}
-		monitoring := everything().MonitoringConfiguration
+		monitoring := monitored()
 		monitoring.S3LoggingConfiguration = &types.S3LoggingConfiguration{Enabled: aws.Bool(false)}
 		equal(t, session.MonitoringConfiguration, monitoring)
 		equal(t, session.SessionConfiguration.ExecutionRole, aws.String(other))
@@ -611,7 +617,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				r := newTF(t)
-				r.create(everything(), tag("team", "data"), tag("cost", "1"))
+				r.create(with(nil), tag("team", "data"), tag("cost", "1"))
 				session := start(t, r, &sdk.StartSessionInput{Tags: []types.Tag{tag("team", "own"), tag("x", "")}, CopyWorkGroupTags: test.copy})
 				arn := aws.String(*r.arn() + "/session/" + *session.SessionId)
 				equal(t, r.tags(arn), test.want)
@@ -632,7 +638,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 
 	t.Run("it goes after them", func(t *testing.T) {
 		r := newTF(t)
-		r.create(everything())
+		r.create(with(nil))
 		session := start(t, r, &sdk.StartSessionInput{})
 		_, err := r.c.DeleteWorkGroup(t.Context(), &sdk.DeleteWorkGroupInput{WorkGroup: r.name})
 		invalidWith(t, err, "WorkGroup etl is not empty")

@@ -71,8 +71,8 @@ type Config struct {
 	PipIndexURL string `toml:"pip_index_url"`
 
 	// KeepDrivers is how long the log, the journal and the files of an ended
-	// session's driver are kept. Results are kept elsewhere, and for ever. 0s
-	// keeps them for ever. Default: 168h (a week).
+	// session's driver are kept. Results and copies of the log are kept
+	// elsewhere, and for ever; with 0s a driver's are, too. Default: 168h (a week).
 	KeepDrivers Duration `toml:"keep_drivers"`
 
 	// MaxBody is the most bytes that the body of an API request may have.

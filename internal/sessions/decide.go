@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"strings"
 	"time"
 
 	"hearth"
@@ -13,11 +14,12 @@ type facts struct {
 	now         time.Time
 }
 
-// step is a decision: the transactions to make, in order, and whether the
-// calculation's files have to be at the output location before the first.
+// step is a decision: the transactions to make, in order, and what has to be
+// done before the first.
 type step struct {
 	changes []hearth.Change
-	publish bool
+	publish bool     // the calculation's files are at the output location
+	log     []string // the driver's log is at these URIs
 }
 
 func (s step) idle() bool { return len(s.changes) == 0 }
@@ -150,6 +152,14 @@ func (s step) unpublished(why string) step {
 	return s
 }
 
+// unlogged is the same end of a session of whose log a place refuses a copy for
+// good. The event log says so; the session has ended as it has.
+func (s step) unlogged(uri, why string) step {
+	last := s.changes[len(s.changes)-1].Session
+	last.Note = strings.TrimPrefix(last.Note+". ", ". ") + "The log could not be copied to " + uri + ": " + why
+	return s
+}
+
 func onUnresponsive(f facts, e hearth.DriverEvent) step {
 	if !hearth.SessionTransitions.Allows(f.session.State, hearth.SessionDegraded) {
 		return step{}
@@ -208,7 +218,7 @@ func onExited(f facts, e hearth.DriverEvent) step {
 	last.AddDPUMillis = dpu
 	last.JournalOffset = e.Offset
 
-	end := step{publish: calculation != nil}
+	end := step{publish: calculation != nil, log: f.session.Logs().Copies}
 	if wanted && f.session.State != hearth.SessionTerminating {
 		first := f.sessionTo(hearth.SessionTerminating, hearth.ReasonTerminated, e.At)
 		first.Note = e.Reason

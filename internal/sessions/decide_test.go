@@ -43,6 +43,9 @@ func (r *record) apply(s step) {
 			if c.To != r.session.State && !hearth.SessionTransitions.Allows(r.session.State, c.To) {
 				r.t.Fatalf("decided %s → %s, which the table does not have", r.session.State, c.To)
 			}
+			if (c.To.Ended() || change.Session != s.changes[len(s.changes)-1].Session) != (s.log != nil) {
+				r.t.Fatalf("decided %s and to keep the log at %v", c.To, s.log)
+			}
 			if r.session.State.Ended() {
 				r.t.Fatalf("decided to change an ended session to %s", c.To)
 			}

@@ -248,14 +248,23 @@ func (s *Service) follow(ctx context.Context, session hearth.Session, driver hea
 			}
 			lost := e.Type == hearth.DriverExited
 			err := s.publish(ctx, *f.calculation, driver, lost, e.Reason, decision.ending())
-			switch hearth.KindOf(err) {
-			case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied: // for good: waiting would not help
+			if refusedForGood(err) {
 				s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
 				return decision.unpublished(hearth.MessageOf(err)), nil
 			}
 			return decision, err
 		})
 	})
+}
+
+// refusedForGood reports whether a place would refuse what it refused again,
+// however long one waits.
+func refusedForGood(err error) bool {
+	switch hearth.KindOf(err) {
+	case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied:
+		return true
+	}
+	return false
 }
 
 // publish copies a calculation's files to the output location, where they have

@@ -87,6 +87,10 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	if role == "" {
 		role = group.ExecutionRole
 	}
+	monitoring := r.Monitoring.WithDefaults(group.Monitoring)
+	if err := monitoring.Check(); err != nil {
+		return hearth.Session{}, err
+	}
 	tags, err := sessionTags(group, r)
 	if err != nil {
 		return hearth.Session{}, err
@@ -107,7 +111,7 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 			IdleTimeout:      timeout,
 			Encryption:       group.Encryption,
 		},
-		Monitoring: r.Monitoring.WithDefaults(group.Monitoring),
+		Monitoring: monitoring,
 		Tags:       tags,
 		State:      hearth.SessionCreating,
 		StartedAt:  now,

@@ -223,6 +223,11 @@ func (s *Service) published(ctx context.Context, c hearth.Calculation, stream he
 	if stream == hearth.Stderr {
 		uri = c.StderrURI()
 	}
+	return s.openAt(ctx, uri, offset)
+}
+
+// openAt opens an object from offset on.
+func (s *Service) openAt(ctx context.Context, uri string, offset int64) (io.ReadCloser, error) {
 	content, err := s.objects.Open(ctx, uri)
 	if err != nil {
 		return nil, err
@@ -262,6 +267,9 @@ func (s *Service) settle(ctx context.Context, sessionID string, decide func(fact
 		}
 		decision, err := decide(f)
 		if err != nil || decision.idle() {
+			return err
+		}
+		if decision, err = s.publishLog(ctx, sessionID, decision); err != nil {
 			return err
 		}
 		err = s.act(ctx, f, decision)
