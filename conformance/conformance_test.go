@@ -30,6 +30,7 @@ func TestHearth(t *testing.T) {
 		{"JVM killed", jvmKilled},
 		{"Spark 3.5", spark35},
 		{"start refused by Spark", startRefused},
+		{"logs", logs},
 		{"lists", lists},
 		{"workgroups and engines", workgroupsAndEngines},
 		{"bad input", badInput},

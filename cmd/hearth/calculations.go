@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"hearth"
 	"hearth/internal/athena"
@@ -150,52 +149,11 @@ func (s *calculationsStop) Run(m *Main, g *globals) error {
 }
 
 // copyOutput writes what a calculation writes to a stream until it has ended.
-// The loss of the server in the middle does not end it: its successor goes on
-// where it stopped.
 func (c *client) copyOutput(ctx context.Context, id string, stream hearth.Stream, w io.Writer) error {
-	var offset int64
-	for ended := false; ; {
-		body, err := c.follow(ctx, id, stream, offset)
-		if err != nil {
-			return err
-		}
-		output := source{Reader: body}
-		n, err := io.Copy(w, &output)
-		body.Close()
-		offset += n
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && output.err == nil:
-			return err // of writing
-		case err != nil: // of reading: the server left
-			select {
-			case <-ctx.Done():
-			case <-time.After(hostInterval): // or one that goes on breaking off would be asked in a circle
-			}
-			continue
-		case ended:
-			return nil
-		}
-		// The driver has no more; what is read after the end is all there is.
-		if _, _, err := c.awaitCalculation(ctx, id); err != nil {
-			return err
-		}
-		ended = true
-	}
-}
-
-// source remembers what stopped reading, and so tells it from what stopped
-// writing.
-type source struct {
-	io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != io.EOF {
-		s.err = err
-	}
-	return n, err
+	return copyGrowing(ctx, w, func(offset int64) (io.ReadCloser, error) {
+		return c.follow(ctx, id, stream, offset)
+	}, func() error {
+		_, _, err := c.awaitCalculation(ctx, id)
+		return err
+	})
 }

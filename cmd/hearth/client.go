@@ -161,6 +161,13 @@ func (c *client) follow(ctx context.Context, calculation string, stream hearth.S
 	return c.get(ctx, "/v1/calculations/"+url.PathEscape(calculation)+"/"+string(stream)+"?offset="+strconv.FormatInt(offset, 10))
 }
 
+// log opens the log of a session's driver from offset on: what there is, or with
+// follow what comes until the driver has exited.
+func (c *client) log(ctx context.Context, session string, offset int64, follow bool) (io.ReadCloser, error) {
+	query := url.Values{"offset": {strconv.FormatInt(offset, 10)}, "follow": {strconv.FormatBool(follow)}}
+	return c.get(ctx, "/v1/sessions/"+url.PathEscape(session)+"/log?"+query.Encode())
+}
+
 // object reads an s3:// object from the server's S3 endpoint.
 func (c *client) object(ctx context.Context, uri string) ([]byte, error) {
 	key, ok := strings.CutPrefix(uri, "s3://")

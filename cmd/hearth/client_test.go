@@ -153,6 +153,36 @@ func TestClient_copyOutput(t *testing.T) {
 	})
 }
 
+func TestClient_copyLog(t *testing.T) {
+	t.Run("what there is, without waiting for the session", func(t *testing.T) {
+		c := dial(t, serveFunc(t, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, r.Method+" "+r.URL.String())
+		}))
+		var got strings.Builder
+		if err := c.copyLog(t.Context(), "a", false, &got); err != nil || got.String() != "GET /v1/sessions/a/log?follow=false&offset=0" {
+			t.Errorf("%q, %v", got.String(), err)
+		}
+	})
+	t.Run("followed, all until the session has ended", func(t *testing.T) {
+		states := []string{"TERMINATING", "TERMINATED"}
+		c := dial(t, serveFunc(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodPost:
+				fmt.Fprintf(w, `{"Status": {"State": %q}}`, states[0])
+				states = states[1:]
+			case len(states) > 0: // its driver is gone, or not there yet
+				io.WriteString(w, "one ")
+			default:
+				io.WriteString(w, "and "+r.URL.String())
+			}
+		}))
+		var got strings.Builder
+		if err := c.copyLog(t.Context(), "a", true, &got); err != nil || got.String() != "one and /v1/sessions/a/log?follow=true&offset=4" {
+			t.Errorf("%q, %v", got.String(), err)
+		}
+	})
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type sessionsCommands struct {
 	Start sessionsStart `cmd:"" help:"Start a session and print its id."`
 	List  sessionsList  `cmd:"" help:"List the sessions of a workgroup, newest first."`
 	Show  sessionsShow  `cmd:"" help:"Show all about a session."`
+	Logs  sessionsLogs  `cmd:"" help:"Print the log of a session's driver."`
 	Wait  sessionsWait  `cmd:"" help:"Wait until a session is ready, or has ended."`
 	Stop  sessionsStop  `cmd:"" help:"End sessions and wait until they have ended."`
 }
@@ -94,16 +96,19 @@ type sessionsShow struct {
 
 func (s *sessionsShow) Run(m *Main, g *globals) error {
 	return m.ask(g, func(ctx context.Context, c *client) error {
-		session, raw, err := c.session(ctx, s.ID, "")
+		session, _, err := c.session(ctx, s.ID, "")
 		if err != nil {
 			return err
-		}
-		if g.json() {
-			return printJSON(m.Stdout, raw)
 		}
 		story, err := c.story(ctx, s.ID)
 		if err != nil {
 			return err
+		}
+		if g.json() {
+			return printJSON(m.Stdout, struct {
+				athena.GetSessionResponse
+				Logs hearth.Logs
+			}{session, hearth.Logs(story.Logs)})
 		}
 		configuration, engine, status := value(session.SessionConfiguration), value(session.EngineConfiguration), value(session.Status)
 		t := newTable(m.Stdout)
@@ -126,6 +131,10 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 			}
 		}
 		t.field("results", value(configuration.WorkingDirectory))
+		for _, uri := range story.Logs.Copies {
+			t.field("log", uri)
+		}
+		t.field("log", story.Logs.Note)
 		t.field("role", value(configuration.ExecutionRole))
 		for _, e := range story.Events {
 			t.field(shown(e.At), happened(e))
@@ -164,7 +173,7 @@ func happened(e rest.Event) string {
 	}
 	for _, why := range []string{e.Reason, e.Note} {
 		if why != "" {
-			text += ": " + clipped(why, 100)
+			text += ": " + clipped(why, 200)
 		}
 	}
 	return text
@@ -173,6 +182,44 @@ func happened(e rest.Event) string {
 // dpuTime is a DPU figure for people.
 func dpuTime(millis int64) string {
 	return fmt.Sprintf("%.1f DPU seconds", float64(millis)/1000)
+}
+
+type sessionsLogs struct {
+	ID     string `arg:"" name:"session" help:"Id of the session."`
+	Follow bool   `short:"f" help:"Go on with what is logged from now on, until the session has ended."`
+}
+
+func (s *sessionsLogs) Run(m *Main, g *globals) error {
+	return m.ask(g, func(ctx context.Context, c *client) error {
+		if !g.json() {
+			return c.copyLog(ctx, s.ID, s.Follow, m.Stdout)
+		}
+		var log strings.Builder
+		if err := c.copyLog(ctx, s.ID, s.Follow, &log); err != nil {
+			return err
+		}
+		return printJSON(m.Stdout, map[string]string{"log": log.String()})
+	})
+}
+
+// copyLog writes the log of a session's driver: what there is, or with follow
+// all until the session has ended.
+func (c *client) copyLog(ctx context.Context, id string, follow bool, w io.Writer) error {
+	if follow {
+		return copyGrowing(ctx, w, func(offset int64) (io.ReadCloser, error) {
+			return c.log(ctx, id, offset, true)
+		}, func() error {
+			_, _, err := c.awaitSession(ctx, id, hearth.SessionTerminated)
+			return err
+		})
+	}
+	body, err := c.log(ctx, id, 0, false)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(w, body)
+	return err
 }
 
 type sessionsWait struct {

@@ -1,8 +1,9 @@
 // Package rest is Hearth's own small HTTP interface, beside the Athena API: what
-// a session's start took, what happened to it, and the output of a calculation
-// while it runs.
+// a session's start took, what happened to it, its driver's log, and the output
+// of a calculation while it runs.
 //
 //	GET /v1/sessions/{id}                               a Session as JSON
+//	GET /v1/sessions/{id}/log?offset=N&follow=true      bytes, until its driver has exited; of now without follow
 //	GET /v1/calculations/{id}/{stdout|stderr}?offset=N  bytes, until it has ended
 //
 // Errors have the form of the Athena API's.
@@ -26,6 +27,7 @@ import (
 type Sessions interface {
 	Session(ctx context.Context, id string) (hearth.Session, error)
 	Events(ctx context.Context, sessionID string) ([]hearth.Event, error)
+	Log(ctx context.Context, sessionID string, offset int64, follow bool) (io.ReadCloser, error)
 	Output(ctx context.Context, calculationID string, stream hearth.Stream, offset int64) (io.ReadCloser, error)
 }
 
@@ -34,7 +36,14 @@ type Session struct {
 	ID     string              `json:"id"`
 	State  hearth.SessionState `json:"state"`
 	Phases []Phase             `json:"phases"` // of its start, in order
+	Logs   Logs                `json:"logs"`
 	Events []Event             `json:"events"` // oldest first
+}
+
+// Logs is where a session's log goes.
+type Logs struct {
+	Copies []string `json:"copies"`         // s3:// URIs, written when the driver has ended
+	Note   string   `json:"note,omitempty"` // what is other than it was asked for
 }
 
 // Phase is one part of a session's start.
@@ -58,6 +67,7 @@ func Handler(s Sessions, log *slog.Logger) http.Handler {
 	h := &handler{sessions: s, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/sessions/{id}", h.answer(h.session))
+	mux.HandleFunc("GET /v1/sessions/{id}/log", h.answer(h.sessionLog))
 	mux.HandleFunc("GET /v1/calculations/{id}/{stream}", h.answer(h.output))
 	mux.HandleFunc("/", h.answer(nothing))
 	return mux
@@ -115,7 +125,11 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := Session{ID: s.ID, State: s.State, Phases: []Phase{}, Events: []Event{}}
+	logs := s.Logs()
+	answer := Session{
+		ID: s.ID, State: s.State, Phases: []Phase{}, Events: []Event{},
+		Logs: Logs{Copies: append([]string{}, logs.Copies...), Note: logs.Note},
+	}
 	for _, p := range s.Phases {
 		answer.Phases = append(answer.Phases, Phase{Name: p.Name, Took: float64(p.Took) / float64(time.Millisecond)})
 	}
@@ -146,6 +160,28 @@ func (h *handler) output(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.stream(w, r, content)
+}
+
+func (h *handler) sessionLog(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	offset, err := offsetOf(query.Get("offset"))
+	if err != nil {
+		return err
+	}
+	follow, err := followOf(query.Get("follow"))
+	if err != nil {
+		return err
+	}
+	content, err := h.sessions.Log(r.Context(), r.PathValue("id"), offset, follow && r.Method != http.MethodHead)
+	if err != nil {
+		return err
+	}
+	return h.stream(w, r, content)
+}
+
+// stream answers with what is read as it comes.
+func (h *handler) stream(w http.ResponseWriter, r *http.Request, content io.ReadCloser) error {
 	defer content.Close()
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
@@ -172,6 +208,16 @@ func offsetOf(text string) (int64, error) {
 		return 0, hearth.Errorf(hearth.KindInvalid, "The offset is %q; it has to be a number of bytes, 0 or more.", text)
 	}
 	return offset, nil
+}
+
+func followOf(text string) (bool, error) {
+	switch text {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, hearth.Errorf(hearth.KindInvalid, "follow is %q; it can be true or false.", text)
 }
 
 // send passes on what is read as soon as it is there.

@@ -29,6 +29,7 @@ type application struct {
 	err     error
 	output  io.ReadCloser
 	asked   chan int64 // offsets
+	follow  bool       // whether the log was asked for with it
 }
 
 const (
@@ -44,6 +45,14 @@ func (a *application) Session(_ context.Context, id string) (hearth.Session, err
 }
 
 func (a *application) Events(context.Context, string) ([]hearth.Event, error) { return a.events, nil }
+
+func (a *application) Log(ctx context.Context, id string, offset int64, follow bool) (io.ReadCloser, error) {
+	a.follow = follow
+	if id != sessionID {
+		return nil, hearth.SessionNotFound(id)
+	}
+	return a.Output(ctx, calculationID, hearth.Stdout, offset)
+}
 
 func (a *application) Output(ctx context.Context, id string, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
 	if id != calculationID {
@@ -114,7 +123,9 @@ func TestSession(t *testing.T) {
 	a := &application{
 		session: hearth.Session{
 			ID: sessionID, State: hearth.SessionIdle,
-			Phases: []hearth.StartPhase{{Name: "python", Took: 1500 * time.Microsecond}, {Name: "jvm", Took: time.Second}},
+			Phases:        []hearth.StartPhase{{Name: "python", Took: 1500 * time.Microsecond}, {Name: "jvm", Took: time.Second}},
+			Configuration: hearth.SessionConfiguration{WorkingDirectory: "s3://hearth/" + sessionID},
+			Monitoring:    &hearth.Monitoring{CloudWatch: &hearth.CloudWatchLogging{Enabled: true, Group: "group"}},
 		},
 		events: []hearth.Event{{At: at, SessionID: sessionID, From: "CREATED", To: "IDLE", Note: "ready"}},
 	}
@@ -129,6 +140,11 @@ func TestSession(t *testing.T) {
 		want := rest.Session{
 			ID: sessionID, State: hearth.SessionIdle,
 			Phases: []rest.Phase{{Name: "python", Took: 1.5}, {Name: "jvm", Took: 1000}},
+			Logs: rest.Logs{
+				Copies: []string{"s3://hearth/" + sessionID + "/logs/SPARK_DRIVER/stderr"},
+				Note: "CloudWatch is not here. What would go to its log group group is at s3://hearth/" + sessionID +
+					"/logs/SPARK_DRIVER/stderr when the session has ended.",
+			},
 			Events: []rest.Event{{At: at, From: "CREATED", To: "IDLE", Note: "ready"}},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -239,6 +255,54 @@ func TestOutput(t *testing.T) {
 	for _, offset := range []string{"-1", "many", "1.5", "99999999999999999999"} {
 		t.Run("refuses offset "+offset, func(t *testing.T) {
 			wantError(t, get(t, serve(t, &application{})+address+"stdout?offset="+offset), http.StatusBadRequest, "InvalidRequestException")
+		})
+	}
+}
+
+func TestLog(t *testing.T) {
+	address := "/v1/sessions/" + sessionID + "/log"
+
+	t.Run("arrives as it is written, and ends when it ends", func(t *testing.T) {
+		log, driver := io.Pipe()
+		response := get(t, serve(t, &application{output: log})+address+"?follow=true")
+		for _, line := range []string{"first\n", "last\n"} {
+			if _, err := io.WriteString(driver, line); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(line))
+			if _, err := io.ReadFull(response.Body, got); err != nil || string(got) != line {
+				t.Fatalf("%q, %v, want %q", got, err, line)
+			}
+		}
+		driver.Close()
+		if rest := read(t, response); rest != "" {
+			t.Errorf("after the end: %q", rest)
+		}
+	})
+	for _, c := range []struct {
+		method, query string
+		offset        int64
+		follow        bool
+	}{
+		{"GET", "", 0, false},
+		{"GET", "?follow=false", 0, false},
+		{"GET", "?offset=42&follow=true", 42, true},
+		{"HEAD", "?follow=true", 0, false}, // nothing to wait for
+	} {
+		t.Run("asked for by "+c.method+" "+c.query, func(t *testing.T) {
+			a := &application{asked: make(chan int64, 1), output: io.NopCloser(strings.NewReader("log"))}
+			read(t, do(t, c.method, serve(t, a)+address+c.query))
+			if offset := <-a.asked; offset != c.offset || a.follow != c.follow {
+				t.Errorf("offset %d, follow %v", offset, a.follow)
+			}
+		})
+	}
+	t.Run("of an unknown session", func(t *testing.T) {
+		wantError(t, get(t, serve(t, &application{})+"/v1/sessions/other/log"), http.StatusNotFound, "ResourceNotFoundException")
+	})
+	for _, query := range []string{"offset=-1", "follow=yes", "follow=1"} {
+		t.Run("refuses "+query, func(t *testing.T) {
+			wantError(t, get(t, serve(t, &application{})+address+"?"+query), http.StatusBadRequest, "InvalidRequestException")
 		})
 	}
 }
