@@ -71,6 +71,9 @@ func (c Calculation) StderrURI() string { return c.WorkingDirectory + "/stderr" 
 // expression's value and figures as Jupyter MIME bundles.
 func (c Calculation) ResultURI() string { return c.WorkingDirectory + "/results/" }
 
+// ResultDocumentURI is where the result document itself is.
+func (c Calculation) ResultDocumentURI() string { return c.ResultURI() + "result.json" }
+
 // CalculationRequest asks for a calculation.
 type CalculationRequest struct {
 	SessionID   string

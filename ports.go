@@ -293,12 +293,26 @@ const (
 	ExitFault     ExitCause = "fault"     // anything else; Reason names it
 )
 
+// Object says what an object is to be.
+type Object struct {
+	URI         string // s3://bucket/key
+	ContentType string // "" is the store's default
+	Encryption  *Encryption
+}
+
 // Objects keeps results under s3:// URIs.
 type Objects interface {
-	// Put writes the whole object or nothing. It returns KindUnavailable when
-	// the store is full or down, KindInvalid for an impossible URI, KindNotFound
-	// when there is no such bucket, and an error of content as it is.
-	Put(ctx context.Context, uri, contentType string, content io.Reader) error
-	// Open returns KindNotFound when there is no such object.
+	// Check tells whether Put would take the object, as far as that can be known
+	// without its content. It returns KindInvalid for an impossible URI and for
+	// encryption that the store does not have, KindNotFound when there is no
+	// such bucket, and KindUnavailable when the store is down.
+	Check(ctx context.Context, o Object) error
+	// Put writes the whole object, encrypted as it says, or nothing. It returns
+	// the errors of Check, KindUnavailable also when the store is full, and an
+	// error of content as it is.
+	Put(ctx context.Context, o Object, content io.Reader) error
+	// Open returns KindNotFound when there is no such object, and
+	// KindUnavailable when it cannot be decrypted. So do reads: they never give
+	// other bytes than were put.
 	Open(ctx context.Context, uri string) (io.ReadSeekCloser, error)
 }

@@ -101,12 +101,6 @@ type SessionConfiguration struct {
 	Encryption       *Encryption // of results; nil when not asked for
 }
 
-// Encryption asks for encryption of results at rest.
-type Encryption struct {
-	Option string // SSE_S3, SSE_KMS or CSE_KMS
-	KMSKey string
-}
-
 // StartPhase is one part of a driver's start and what it took.
 type StartPhase struct {
 	Name string        `json:"name"` // spawn, python, jvm, spark_context, first_job

@@ -320,9 +320,11 @@ func (r *run) summarize(w io.Writer, at home) error {
 		results = value(value(r.session.SessionConfiguration).WorkingDirectory)
 	}
 	t.field("results", results)
-	// A server that was named with --endpoint may keep them elsewhere.
+	// A server that was named with --endpoint may keep them elsewhere, and
+	// nobody can read files that are encrypted.
 	folder := objects.Folder(at.objectsDir(), results)
-	if _, err := os.Stat(folder); err == nil {
+	encrypted := value(r.session.SessionConfiguration).EncryptionConfiguration != nil
+	if _, err := os.Stat(folder); err == nil && !encrypted {
 		t.row("", folder)
 	}
 	return t.flush()

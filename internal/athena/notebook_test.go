@@ -244,7 +244,7 @@ func TestNotebooks_Import(t *testing.T) {
 		isInvalid(t, request(func(in *sdk.ImportNotebookInput) { in.Payload, in.Name = payload, aws.String("taken") }), "taken")
 	})
 	t.Run("an object", func(t *testing.T) {
-		if err := r.objects.Put(t.Context(), "s3://hearth/a/n.ipynb", "application/json", strings.NewReader(hearth.EmptyIPYNB)); err != nil {
+		if err := r.objects.Put(t.Context(), hearth.Object{URI: "s3://hearth/a/n.ipynb", ContentType: "application/json"}, strings.NewReader(hearth.EmptyIPYNB)); err != nil {
 			t.Fatal(err)
 		}
 		if err := request(func(in *sdk.ImportNotebookInput) { in.NotebookS3LocationUri = aws.String("s3://hearth/a/n.ipynb") }); err != nil {

@@ -125,7 +125,8 @@ func (*lasting) Result(_ context.Context, id string) (io.ReadCloser, error) {
 
 type noObjects struct{}
 
-func (noObjects) Put(context.Context, string, string, io.Reader) error { return nil }
+func (noObjects) Check(context.Context, hearth.Object) error          { return nil }
+func (noObjects) Put(context.Context, hearth.Object, io.Reader) error { return nil }
 func (noObjects) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	return nil, hearth.Errorf(hearth.KindNotFound, "no object at %s", uri)
 }
@@ -522,7 +523,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		}
 		return session
 	}
-	// No session can be started with logs that only a key of AWS could encrypt.
+	// No session can be started with code or logs that only a key of AWS could encrypt.
 	monitored := func() *types.MonitoringConfiguration {
 		m := everything().MonitoringConfiguration
 		m.ManagedLoggingConfiguration.KmsKey, m.S3LoggingConfiguration.KmsKey = nil, nil
@@ -531,6 +532,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 	with := func(engine *types.EngineConfiguration) *types.WorkGroupConfiguration {
 		c := everything()
 		c.EngineConfiguration, c.MonitoringConfiguration = engine, monitored()
+		c.CustomerContentEncryptionConfiguration = nil
 		return c
 	}
 
@@ -589,7 +591,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 
 	t.Run("disabled, and without a location for results, it takes none", func(t *testing.T) {
 		r := newTF(t)
-		r.create(everything())
+		r.create(with(nil))
 		for words, in := range map[string]*sdk.UpdateWorkGroupInput{
 			"is disabled": {State: types.WorkGroupStateDisabled},
 			"has no location": {State: types.WorkGroupStateEnabled, ConfigurationUpdates: &types.WorkGroupConfigurationUpdates{

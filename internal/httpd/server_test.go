@@ -571,7 +571,7 @@ func TestServer_S3(t *testing.T) {
 	}
 	defer store.Close()
 	key := "a b/ü+%2F/../x"
-	if err := errors.Join(store.CreateBucket(t.Context(), "hearth"), store.Put(t.Context(), "s3://hearth/"+key, "", strings.NewReader("content"))); err != nil {
+	if err := errors.Join(store.CreateBucket(t.Context(), "hearth"), store.Put(t.Context(), hearth.Object{URI: "s3://hearth/" + key}, strings.NewReader("content"))); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, func(c *httpd.Config) {

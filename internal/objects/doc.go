@@ -4,7 +4,8 @@
 // # On disk
 //
 // A bucket is a folder. Inside it every part of a key between slashes is a
-// folder, and the last part is a file that holds exactly the object's bytes:
+// folder, and the last part is a file that holds exactly the object's bytes, or
+// these encrypted:
 //
 //	hearth/                        bucket hearth
 //	  .%bucket                     its time is when the bucket was made
@@ -38,6 +39,20 @@
 // describes both the content that is there and the one to come, told apart by
 // size and time of change, so that content and description always agree. Files
 // and folders are synced before Put returns.
+//
+// # Encryption
+//
+// An object that is put with SSE_S3 is encrypted on its way to the temporary
+// file: its file is an age file, and its ETag, which would tell contents apart,
+// is sealed. The master key is in a file beside the store's directory, made when
+// it is needed first. From then on .encrypted in the directory has the key's id,
+// and the store does not open without this key: it would make a second one, and
+// nobody would notice that the first is lost.
+//
+// A file that is damaged, cut or in another's place is an error of whoever reads
+// it. What is not noticed is an older file of the same key put back, and a file in
+// plain text put there together with its description: both take somebody who may
+// write in the directory, and such a one could as well delete.
 //
 // One process at a time may have a store open.
 package objects

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hearth"
 )
 
 func TestFolder(t *testing.T) {
@@ -18,7 +20,7 @@ func TestFolder(t *testing.T) {
 		if err := s.CreateBucket(t.Context(), "hearth"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Put(t.Context(), "s3://hearth/a/b.c/stdout", "", strings.NewReader("text")); err != nil {
+		if err := s.Put(t.Context(), hearth.Object{URI: "s3://hearth/a/b.c/stdout"}, strings.NewReader("text")); err != nil {
 			t.Fatal(err)
 		}
 		for _, uri := range []string{"s3://hearth/a/b.c", "s3://hearth/a/b.c/"} {

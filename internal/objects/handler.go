@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -50,7 +51,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if hearth.KindOf(err) == hearth.KindInternal && r.Context().Err() == nil {
+	if (hearth.KindOf(err) == hearth.KindInternal || errors.Is(err, errUnreadable)) && r.Context().Err() == nil {
 		h.log.ErrorContext(r.Context(), "S3 request failed", "method", r.Method, "path", r.URL.Path,
 			"request", w.Header().Get("X-Amz-Request-Id"), "error", err)
 	}
@@ -131,10 +132,17 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 	header := w.Header()
 	header.Set("Content-Type", object.ContentType)
 	header.Set("Etag", quoted(object.ETag))
+	if object.Encryption != "" {
+		header.Set("X-Amz-Server-Side-Encryption", "AES256") // what S3 calls SSE_S3
+	}
 	// What a session wrote must not become a page that acts for its reader.
 	header.Set("Content-Security-Policy", "sandbox")
 	header.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(&refusals{ResponseWriter: w, request: r}, r, "", object.ModifiedAt, object)
+	http.ServeContent(&refusals{ResponseWriter: w, request: r}, r, "", object.ModifiedAt, object.ReadSeeker)
+	if content, ok := object.ReadSeeker.(*plaintext); ok && content.err != nil {
+		// The client has got less than it was promised, and knows by that.
+		h.log.ErrorContext(r.Context(), "an object could not be sent to its end", "error", content.err)
+	}
 	return nil
 }
 

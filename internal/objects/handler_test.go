@@ -1,6 +1,7 @@
 package objects_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,14 +31,17 @@ func serve(t *testing.T) (*objects.Store, *s3.Client, string) {
 	store, _ := open(t)
 	server := httptest.NewServer(objects.Handler(store, "eu-central-1", slog.New(slog.NewTextHandler(t.Output(), nil))))
 	t.Cleanup(server.Close)
-	client := s3.New(s3.Options{
-		BaseEndpoint: &server.URL,
+	return store, clientOf(server.URL), server.URL
+}
+
+func clientOf(url string) *s3.Client {
+	return s3.New(s3.Options{
+		BaseEndpoint: &url,
 		Region:       "eu-central-1",
 		UsePathStyle: true,
 		Credentials:  aws.AnonymousCredentials{},
 		Retryer:      aws.NopRetryer{},
 	})
-	return store, client, server.URL
 }
 
 // wantCode checks an S3 error by its code and HTTP status.
@@ -166,6 +171,102 @@ func TestHandler_GetObject(t *testing.T) {
 			})
 		}
 	})
+}
+
+func TestHandler_Encryption(t *testing.T) {
+	store, dir := open(t)
+	var log bytes.Buffer
+	server := httptest.NewServer(objects.Handler(store, "eu-central-1", slog.New(slog.NewTextHandler(&log, nil))))
+	defer server.Close()
+	client := clientOf(server.URL)
+	bucket, key := aws.String("hearth"), aws.String("stdout")
+	content := strings.Repeat("0123456789", chunk/5)
+	file := putEncrypted(t, store, dir, *key, content)
+	put(t, store, "plain", "", "plain")
+
+	t.Run("GetObject", func(t *testing.T) {
+		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Body.Close()
+		body, err := io.ReadAll(out.Body)
+		if err != nil || string(body) != content || *out.ContentLength != int64(len(content)) ||
+			*out.ETag != `"`+etag(content)+`"` || out.ServerSideEncryption != types.ServerSideEncryptionAes256 {
+			t.Errorf("%d bytes, %v, %+v", len(body), err, out)
+		}
+	})
+	t.Run("a range", func(t *testing.T) {
+		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key, Range: aws.String("bytes=65530-65541")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Body.Close()
+		body, err := io.ReadAll(out.Body)
+		if err != nil || string(body) != "012345678901" || out.ServerSideEncryption != types.ServerSideEncryptionAes256 {
+			t.Errorf("%q, %v, %+v", body, err, out)
+		}
+	})
+	t.Run("HeadObject", func(t *testing.T) {
+		for key, want := range map[string]types.ServerSideEncryption{"stdout": types.ServerSideEncryptionAes256, "plain": ""} {
+			out, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: &key})
+			if err != nil || out.ServerSideEncryption != want {
+				t.Errorf("%s: %+v, %v", key, out, err)
+			}
+		}
+	})
+	t.Run("ListObjectsV2", func(t *testing.T) {
+		out, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket, Prefix: key})
+		if err != nil || len(out.Contents) != 1 || *out.Contents[0].Size != int64(len(content)) || *out.Contents[0].ETag != `"`+etag(content)+`"` {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+
+	t.Run("a damaged object is an error, and in the log", func(t *testing.T) {
+		if err := os.Truncate(file, 1000); err != nil {
+			t.Fatal(err)
+		}
+		_, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key})
+		wantCode(t, err, "ServiceUnavailable", http.StatusServiceUnavailable)
+		server.Close() // the handler has returned
+		if !strings.Contains(log.String(), "damaged") {
+			t.Errorf("the log is %q", log.String())
+		}
+	})
+}
+
+// Ensure that damage that shows in the middle of an answer is no whole answer.
+func TestHandler_DamageInTheMiddle(t *testing.T) {
+	store, dir := open(t)
+	var log bytes.Buffer
+	server := httptest.NewServer(objects.Handler(store, "eu-central-1", slog.New(slog.NewTextHandler(&log, nil))))
+	content := strings.Repeat("0123456789", chunk)
+	file := putEncrypted(t, store, dir, "stdout", content)
+	stat, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := errors.Join(os.WriteFile(file, text, 0o600), os.Chtimes(file, stat.ModTime(), stat.ModTime())); err != nil {
+		t.Fatal(err)
+	}
+	out, err := clientOf(server.URL).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("hearth"), Key: aws.String("stdout")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(out.Body)
+	out.Body.Close()
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(content, string(body)) {
+		t.Errorf("%d bytes, error %v", len(body), err)
+	}
+	server.Close() // the handler has returned
+	if !strings.Contains(log.String(), "damaged") {
+		t.Errorf("the log is %q", log.String())
+	}
 }
 
 func TestHandler_HeadObject(t *testing.T) {

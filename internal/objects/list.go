@@ -3,10 +3,13 @@ package objects
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+
+	"hearth"
 )
 
 // Query says which objects of a bucket to list.
@@ -191,11 +194,32 @@ func whole(cut, name, file string, folder bool) (string, bool) {
 	return text, ok && (file == written || strings.HasSuffix(file, "/"+written))
 }
 
+// stat describes the object in file, without a look into it where its
+// description is there. Of one that cannot be decrypted it tells what its file
+// does, so that one damaged object does not hide all others.
 func (s *Store) stat(file, key string) (Info, error) {
+	stat, info, known, err := s.look(file, key)
+	if err != nil || known {
+		return info, err
+	}
 	o, err := s.openFile(file, key)
+	if errors.Is(err, errUnreadable) {
+		return Info{Key: key, Size: stat.Size(), ModifiedAt: stat.ModTime(), Encryption: hearth.SSES3}, nil
+	}
 	if err != nil {
 		return Info{}, err
 	}
 	defer o.Close()
 	return o.Info, nil
+}
+
+func (s *Store) look(file, key string) (stat fs.FileInfo, info Info, known bool, err error) {
+	lock := s.lock(file)
+	lock.RLock()
+	defer lock.RUnlock()
+
+	if stat, err = s.root.Stat(file); err == nil {
+		info, known = s.info(file, stat, key)
+	}
+	return stat, info, known, err
 }

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,12 +29,20 @@ type Store struct {
 	root  *os.Root
 	seed  maphash.Seed
 	locks [256]sync.RWMutex // of keys, by hash
+
+	keyFile string
+	keyMu   sync.Mutex
+	key     *masterKey // nil until something is encrypted
+	marked  bool       // the store says that the key was used
 }
 
 var _ hearth.Objects = (*Store)(nil)
 
 // Open opens the store in dir and makes the directory when it is not there.
-// Every file is reached from dir without leaving it, whatever a key says.
+// Every file is reached from dir without leaving it, whatever a key says. The
+// key of encrypted objects is in a file beside dir, dir.key; Open returns
+// KindUnavailable when there are such objects and their key is missing, another
+// one, or open to others.
 func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fileError(err, "making the directory of the object store")
@@ -41,7 +51,11 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fileError(err, "opening the object store")
 	}
-	s := &Store{root: root, seed: maphash.MakeSeed()}
+	s := &Store{root: root, seed: maphash.MakeSeed(), keyFile: filepath.Clean(dir) + keySuffix}
+	if err := s.loadKey(); err != nil {
+		root.Close()
+		return nil, err
+	}
 	// What a process that was killed had not finished.
 	if err := errors.Join(root.RemoveAll(temporaries), root.Mkdir(temporaries, 0o700)); err != nil {
 		root.Close()
@@ -60,23 +74,54 @@ type Info struct {
 	ModifiedAt  time.Time
 	ETag        string // without quotes: the MD5 of the content in hexadecimal
 	ContentType string
+	Encryption  string // hearth.SSES3, or "" when it is not encrypted
 }
 
 // Object is an object that is open for reading. It stays what it is when the
 // key gets another one.
 type Object struct {
 	Info
-	*os.File
+	io.ReadSeeker // the content, decrypted
+	file          *os.File
+}
+
+// Close closes the object.
+func (o *Object) Close() error { return o.file.Close() }
+
+// Check tells whether Put would take an object (see hearth.Objects). It makes
+// the key that the object would be encrypted with.
+func (s *Store) Check(_ context.Context, o hearth.Object) error {
+	bucket, key, err := parseURI(o.URI)
+	if err != nil {
+		return err
+	}
+	_, err = s.check(bucket, key, o.Encryption)
+	return err
+}
+
+// check gives the key to encrypt an object with, nil when it is not to be
+// encrypted.
+func (s *Store) check(bucket, key string, e *hearth.Encryption) (*masterKey, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if _, err := s.bucket(bucket); err != nil {
+		return nil, err
+	}
+	if err := checkEncryption(e); err != nil || e == nil {
+		return nil, err
+	}
+	return s.writingKey()
 }
 
 // Put writes an object under an s3:// URI (see hearth.Objects). It returns
 // KindNotFound when there is no such bucket.
-func (s *Store) Put(ctx context.Context, uri, contentType string, content io.Reader) error {
-	bucket, key, err := parseURI(uri)
+func (s *Store) Put(ctx context.Context, o hearth.Object, content io.Reader) error {
+	bucket, key, err := parseURI(o.URI)
 	if err != nil {
 		return err
 	}
-	_, err = s.Write(ctx, bucket, key, contentType, content)
+	_, err = s.Write(ctx, bucket, key, o.ContentType, o.Encryption, content)
 	return err
 }
 
@@ -111,13 +156,11 @@ func (s *Store) Stat(_ context.Context, bucket, key string) (Info, error) {
 
 // Write puts the whole content under a key, in place of what is there, or
 // changes nothing. An error of content itself is returned as it is; others are
-// KindNotFound (no such bucket), KindInvalid (an impossible key) and
-// KindUnavailable (the disk is full).
-func (s *Store) Write(ctx context.Context, bucket, key, contentType string, content io.Reader) (Info, error) {
-	if err := checkKey(key); err != nil {
-		return Info{}, err
-	}
-	if _, err := s.bucket(bucket); err != nil {
+// KindNotFound (no such bucket), KindInvalid (an impossible key, or encryption
+// that the store does not have) and KindUnavailable (the disk is full).
+func (s *Store) Write(ctx context.Context, bucket, key, contentType string, e *hearth.Encryption, content io.Reader) (Info, error) {
+	master, err := s.check(bucket, key, e)
+	if err != nil {
 		return Info{}, err
 	}
 	if contentType == "" {
@@ -131,29 +174,44 @@ func (s *Store) Write(ctx context.Context, bucket, key, contentType string, cont
 	defer s.root.Remove(staged) // nothing is there after the rename
 	defer f.Close()
 
+	file := path.Join(bucket, filePath(key))
+	uri := uriOf(file, key)
+	into, finish := io.Writer(f), func() error { return nil }
+	if master != nil {
+		encrypted, err := master.encrypt(f, uri)
+		if err != nil {
+			return Info{}, fileError(err, "encrypting an object")
+		}
+		into, finish = encrypted, encrypted.Close
+	}
 	sum, source := md5.New(), &source{ctx: ctx, content: content}
-	size, err := io.Copy(io.MultiWriter(f, sum), source)
+	size, err := io.Copy(io.MultiWriter(into, sum), source)
 	if source.err != nil {
 		return Info{}, source.err
+	}
+	if err == nil {
+		err = finish()
 	}
 	if err != nil {
 		return Info{}, fileError(err, "writing an object")
 	}
-	file := path.Join(bucket, filePath(key))
 	info := Info{Key: key, Size: size, ETag: hex.EncodeToString(sum.Sum(nil)), ContentType: contentType}
-	if info.ModifiedAt, err = s.commit(f, staged, file, info); err != nil {
+	if master != nil {
+		info.Encryption = hearth.SSES3
+	}
+	if info.ModifiedAt, err = s.commit(f, staged, file, describe(info, master, uri)); err != nil {
 		return Info{}, fileError(err, "writing an object")
 	}
 	return info, nil
 }
 
 // commit makes the staged content the object in file and tells its time.
-func (s *Store) commit(f *os.File, staged, file string, info Info) (time.Time, error) {
+func (s *Store) commit(f *os.File, staged, file string, d description) (time.Time, error) {
 	changed, err := s.makeFolders(path.Dir(file))
 	if err != nil {
 		return time.Time{}, err
 	}
-	modified, err := s.replace(f, staged, file, info)
+	modified, err := s.replace(f, staged, file, d)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -161,7 +219,7 @@ func (s *Store) commit(f *os.File, staged, file string, info Info) (time.Time, e
 }
 
 // replace puts the description and then the content in place, both synced.
-func (s *Store) replace(f *os.File, staged, file string, info Info) (time.Time, error) {
+func (s *Store) replace(f *os.File, staged, file string, d description) (time.Time, error) {
 	lock := s.lock(file)
 	lock.Lock()
 	defer lock.Unlock()
@@ -172,8 +230,8 @@ func (s *Store) replace(f *os.File, staged, file string, info Info) (time.Time, 
 	case err == nil:
 		// Times tell contents apart: a later one is later for certain.
 		modified = later(modified, old.ModTime())
-		if d, ok := s.description(file, old); ok {
-			present = append(present, d)
+		if known, ok := s.description(file, old); ok {
+			present = append(present, known)
 		}
 	case !isNotExist(err):
 		return time.Time{}, err
@@ -185,7 +243,8 @@ func (s *Store) replace(f *os.File, staged, file string, info Info) (time.Time, 
 	if err != nil {
 		return time.Time{}, err
 	}
-	meta, stagedMeta, err := s.stageDescriptions(append(present, describe(stat, info)))
+	d.Size, d.Modified = stat.Size(), stat.ModTime().UnixNano()
+	meta, stagedMeta, err := s.stageDescriptions(append(present, d))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -219,6 +278,9 @@ func (s *Store) open(bucket, key string) (*Object, error) {
 	if isNotExist(err) {
 		return nil, faultf(noSuchKey, "There is no object s3://%s/%s.", bucket, key)
 	}
+	if errors.Is(err, errUnreadable) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fileError(err, "reading an object")
 	}
@@ -243,15 +305,43 @@ func (s *Store) openFile(file, key string) (*Object, error) {
 		f.Close()
 		return nil, err
 	}
-	if d, ok := s.description(file, stat); ok {
-		return &Object{Info: d.info(key), File: f}, nil
-	}
-	info, err := inspect(f, stat, key)
+	o, err := s.object(f, stat, file, key)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &Object{Info: info, File: f}, nil
+	return o, nil
+}
+
+// object decrypts what has to be, and describes what nothing is known of.
+func (s *Store) object(f *os.File, stat fs.FileInfo, file, key string) (*Object, error) {
+	info, known := s.info(file, stat, key)
+	if !known {
+		info = Info{Key: key, Size: stat.Size(), ModifiedAt: stat.ModTime()}
+		if isEncrypted(f) || s.wasEncrypted(file) {
+			info.Encryption = hearth.SSES3
+		}
+	}
+	o := &Object{Info: info, ReadSeeker: f, file: f}
+	if o.Encryption != "" {
+		content, err := s.decrypt(f, stat.Size(), uriOf(file, key))
+		if err != nil {
+			return nil, err
+		}
+		o.ReadSeeker, o.Size = content, content.section.Size()
+	}
+	if !known {
+		if err := o.inspect(); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// uriOf is the URI of the object in file.
+func uriOf(file, key string) string {
+	bucket, _, _ := strings.Cut(file, "/")
+	return "s3://" + bucket + "/" + key
 }
 
 func (s *Store) lock(file string) *sync.RWMutex {

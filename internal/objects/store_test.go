@@ -43,7 +43,7 @@ func reopen(t *testing.T, dir string) *objects.Store {
 
 func put(t *testing.T, s *objects.Store, key, contentType, content string) {
 	t.Helper()
-	if err := s.Put(t.Context(), "s3://hearth/"+key, contentType, strings.NewReader(content)); err != nil {
+	if err := s.Put(t.Context(), hearth.Object{URI: "s3://hearth/" + key, ContentType: contentType}, strings.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -227,7 +227,7 @@ func TestStore_HostileKeys(t *testing.T) {
 		"half a rune": "\xc3",
 	} {
 		t.Run("refuses a key that is "+name, func(t *testing.T) {
-			err := s.Put(t.Context(), "s3://hearth/"+key, "", strings.NewReader(""))
+			err := s.Put(t.Context(), hearth.Object{URI: "s3://hearth/" + key}, strings.NewReader(""))
 			wantKind(t, err, hearth.KindInvalid)
 			_, err = s.Open(t.Context(), "s3://hearth/"+key)
 			wantKind(t, err, hearth.KindInvalid)
@@ -256,7 +256,7 @@ func TestStore_Put(t *testing.T) {
 		s, dir := open(t)
 		put(t, s, "a", "text/plain", "old")
 		broken := errors.New("connection lost")
-		err := s.Put(t.Context(), "s3://hearth/a", "text/csv", io.MultiReader(strings.NewReader("new"), iotest.ErrReader(broken)))
+		err := s.Put(t.Context(), hearth.Object{URI: "s3://hearth/a", ContentType: "text/csv"}, io.MultiReader(strings.NewReader("new"), iotest.ErrReader(broken)))
 		if !errors.Is(err, broken) {
 			t.Errorf("error %v", err)
 		}
@@ -270,7 +270,7 @@ func TestStore_Put(t *testing.T) {
 		s, dir := open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := s.Put(ctx, "s3://hearth/a", "", strings.NewReader("new"))
+		err := s.Put(ctx, hearth.Object{URI: "s3://hearth/a"}, strings.NewReader("new"))
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
@@ -344,13 +344,13 @@ func TestStore_Put(t *testing.T) {
 
 	t.Run("refuses a bucket that does not exist", func(t *testing.T) {
 		s, _ := open(t)
-		wantKind(t, s.Put(t.Context(), "s3://elsewhere/a", "", strings.NewReader("")), hearth.KindNotFound)
+		wantKind(t, s.Put(t.Context(), hearth.Object{URI: "s3://elsewhere/a"}, strings.NewReader("")), hearth.KindNotFound)
 	})
 
 	for _, uri := range []string{"", "hearth/a", "s3://hearth", "s3://hearth/", "s3:///a", "https://hearth/a", "s3://UPPER/a", "s3://../a", "s3://.new/a"} {
 		t.Run("refuses "+uri, func(t *testing.T) {
 			s, _ := open(t)
-			wantKind(t, s.Put(t.Context(), uri, "", strings.NewReader("")), hearth.KindInvalid)
+			wantKind(t, s.Put(t.Context(), hearth.Object{URI: uri}, strings.NewReader("")), hearth.KindInvalid)
 		})
 	}
 }
@@ -430,7 +430,7 @@ func TestStore_IsAMap(t *testing.T) {
 		model := make(map[string]string)
 		for i, key := range rapid.SliceOfN(keyGenerator(), 1, 8).Draw(rt, "keys") {
 			content := strings.Repeat("x", i)
-			if _, err := s.Write(t.Context(), "hearth", key, "", strings.NewReader(content)); err != nil {
+			if _, err := s.Write(t.Context(), "hearth", key, "", nil, strings.NewReader(content)); err != nil {
 				rt.Fatalf("key %q: %v", key, err)
 			}
 			model[key] = content

@@ -172,26 +172,45 @@ type objects struct {
 	down   bool
 	gone   bool          // as if the bucket had been deleted
 	denied chan struct{} // has a token after each Put that found it down
+
+	encrypted map[string]*hearth.Encryption // by URI
 }
 
 var errDown = errors.New("connection refused")
 
 func newObjects() *objects {
-	return &objects{byURI: map[string][]byte{}, denied: make(chan struct{}, 100)}
+	return &objects{byURI: map[string][]byte{}, encrypted: map[string]*hearth.Encryption{}, denied: make(chan struct{}, 100)}
 }
 
-func (o *objects) Put(_ context.Context, uri, _ string, content io.Reader) error {
+func (o *objects) Check(_ context.Context, object hearth.Object) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.down {
-		o.denied <- struct{}{}
+	return o.refusal(object)
+}
+
+func (o *objects) refusal(object hearth.Object) error {
+	switch {
+	case o.down:
 		return hearth.Errorf(hearth.KindUnavailable, "the output location is down: %w", errDown)
+	case o.gone:
+		return hearth.Errorf(hearth.KindNotFound, "There is no bucket for %s.", object.URI)
+	case object.Encryption != nil && object.Encryption.Option == hearth.CSEKMS:
+		return hearth.Errorf(hearth.KindInvalid, "There is no CSE_KMS.")
 	}
-	if o.gone {
-		return hearth.Errorf(hearth.KindNotFound, "There is no bucket for %s.", uri)
+	return nil
+}
+
+func (o *objects) Put(_ context.Context, object hearth.Object, content io.Reader) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.refusal(object); err != nil {
+		if o.down {
+			o.denied <- struct{}{}
+		}
+		return err
 	}
 	text, err := io.ReadAll(content)
-	o.byURI[uri] = text
+	o.byURI[object.URI], o.encrypted[object.URI] = text, object.Encryption
 	return err
 }
 
@@ -219,4 +238,12 @@ func (o *objects) text(uri string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return string(o.byURI[uri])
+}
+
+// encryption tells how an object was put, and whether.
+func (o *objects) encryption(uri string) (e *hearth.Encryption, put bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e, put = o.encrypted[uri]
+	return e, put
 }

@@ -70,24 +70,25 @@ func (s *Service) copiedLog(ctx context.Context, session hearth.Session, offset 
 }
 
 // publishLog copies the log of a driver that has ended to where the decision
-// has to have it. A place that refuses it for good does not hold up the
+// has to have it, encrypted as its results are. A place that refuses it for good does not hold up the
 // session's end, which says so.
-func (s *Service) publishLog(ctx context.Context, sessionID string, decision step) (step, error) {
+func (s *Service) publishLog(ctx context.Context, session hearth.Session, decision step) (step, error) {
 	for _, uri := range decision.log {
-		content, err := s.drivers.Log(ctx, sessionID, 0, false)
+		content, err := s.drivers.Log(ctx, session.ID, 0, false)
 		if hearth.KindOf(err) == hearth.KindNotFound { // the driver never came to write one
 			return decision, nil
 		}
 		if err != nil {
-			return decision, fmt.Errorf("read the log of session %s: %w", sessionID, err)
+			return decision, fmt.Errorf("read the log of session %s: %w", session.ID, err)
 		}
-		err = errors.Join(s.objects.Put(ctx, uri, "text/plain; charset=utf-8", content), content.Close())
+		copied := hearth.Object{URI: uri, ContentType: "text/plain; charset=utf-8", Encryption: session.Configuration.Encryption}
+		err = errors.Join(s.objects.Put(ctx, copied, content), content.Close())
 		switch {
 		case refusedForGood(err):
-			s.log.Error("a session's log has no place", "session", sessionID, "place", uri, "error", err)
+			s.log.Error("a session's log has no place", "session", session.ID, "place", uri, "error", err)
 			decision = decision.unlogged(uri, hearth.MessageOf(err))
 		case err != nil:
-			return decision, fmt.Errorf("publish the log of session %s: %w", sessionID, err)
+			return decision, fmt.Errorf("publish the log of session %s: %w", session.ID, err)
 		}
 	}
 	return decision, nil

@@ -55,7 +55,7 @@ func TestNotebooks(t *testing.T) {
 		if got := w.content(w.imported("payload")); got != cells {
 			t.Errorf("got %q", got)
 		}
-		if err := w.objects.Put(t.Context(), "s3://bucket/n.ipynb", "", strings.NewReader(cells)); err != nil {
+		if err := w.objects.Put(t.Context(), hearth.Object{URI: "s3://bucket/n.ipynb"}, strings.NewReader(cells)); err != nil {
 			t.Fatal(err)
 		}
 		for _, location := range []string{"s3://bucket/n.ipynb", "S3://bucket/n.ipynb"} {
@@ -71,7 +71,7 @@ func TestNotebooks(t *testing.T) {
 	t.Run("what cannot be imported is refused", func(t *testing.T) {
 		w := newWorld(t)
 		large := `{"cells":[],"metadata":{"x":"` + strings.Repeat("x", hearth.MaxNotebookSize) + `"},"nbformat":4,"nbformat_minor":5}`
-		if err := w.objects.Put(t.Context(), "s3://bucket/large", "", strings.NewReader(large)); err != nil {
+		if err := w.objects.Put(t.Context(), hearth.Object{URI: "s3://bucket/large"}, strings.NewReader(large)); err != nil {
 			t.Fatal(err)
 		}
 		for _, test := range []struct {

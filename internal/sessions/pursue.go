@@ -247,7 +247,7 @@ func (s *Service) follow(ctx context.Context, session hearth.Session, driver hea
 				return decision, nil
 			}
 			lost := e.Type == hearth.DriverExited
-			err := s.publish(ctx, *f.calculation, driver, lost, e.Reason, decision.ending())
+			err := s.publish(ctx, f, driver, lost, e.Reason, decision.ending())
 			if refusedForGood(err) {
 				s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
 				return decision.unpublished(hearth.MessageOf(err)), nil
@@ -270,7 +270,11 @@ func refusedForGood(err error) bool {
 // publish copies a calculation's files to the output location, where they have
 // to be before its end is told. When the driver was lost in the middle, there
 // is what it had written by then, and stderr ends with the reason.
-func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hearth.Driver, lost bool, reason string, end hearth.CalculationChange) error {
+func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lost bool, reason string, end hearth.CalculationChange) error {
+	c := *f.calculation
+	put := func(uri, contentType string, content io.Reader) error {
+		return s.objects.Put(ctx, hearth.Object{URI: uri, ContentType: contentType, Encryption: f.session.Configuration.Encryption}, content)
+	}
 	for stream, uri := range map[hearth.Stream]string{hearth.Stdout: c.StdoutURI(), hearth.Stderr: c.StderrURI()} {
 		content, err := driver.Output(ctx, c.ID, stream, 0)
 		if hearth.KindOf(err) == hearth.KindNotFound {
@@ -283,7 +287,7 @@ func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hear
 		if lost && stream == hearth.Stderr {
 			whole = io.MultiReader(content, strings.NewReader(reason+"\n"))
 		}
-		err = errors.Join(s.objects.Put(ctx, uri, "text/plain; charset=utf-8", whole), content.Close())
+		err = errors.Join(put(uri, "text/plain; charset=utf-8", whole), content.Close())
 		if err != nil {
 			return fmt.Errorf("publish %s of calculation %s: %w", stream, c.ID, err)
 		}
@@ -295,7 +299,7 @@ func (s *Service) publish(ctx context.Context, c hearth.Calculation, driver hear
 	if err != nil {
 		return fmt.Errorf("read the result of calculation %s: %w", c.ID, err)
 	}
-	err = errors.Join(s.objects.Put(ctx, c.ResultURI()+"result.json", "application/json", result), result.Close())
+	err = errors.Join(put(c.ResultDocumentURI(), "application/json", result), result.Close())
 	if err != nil {
 		return fmt.Errorf("publish the result of calculation %s: %w", c.ID, err)
 	}

@@ -269,7 +269,7 @@ func (s *Service) settle(ctx context.Context, sessionID string, decide func(fact
 		if err != nil || decision.idle() {
 			return err
 		}
-		if decision, err = s.publishLog(ctx, sessionID, decision); err != nil {
+		if decision, err = s.publishLog(ctx, f.session, decision); err != nil {
 			return err
 		}
 		err = s.act(ctx, f, decision)
