@@ -27,15 +27,15 @@ type WorkGroupSettings struct {
 	EngineConfiguration *EngineConfiguration // defaults for sessions; nil when none
 
 	// Settings of Athena's SQL half, and of AWS's other services, that clients
-	// read back and that change nothing here.
+	// read back and that change nothing here, unless one says so.
 	EnforceConfiguration    bool
 	PublishMetrics          bool
 	RequesterPays           bool            `json:",omitzero"`
-	MinimumEncryption       bool            `json:",omitzero"`
+	MinimumEncryption       bool            `json:",omitzero"` // no session without Encryption, unless EnforceConfiguration is on
 	BytesScannedCutoff      int64           `json:",omitzero"` // 0 when none
 	ExpectedBucketOwner     string          `json:",omitzero"`
 	ACL                     string          `json:",omitzero"`
-	ContentKey              string          `json:",omitzero"` // KMS key of notebooks and code
+	ContentKey              string          `json:",omitzero"` // KMS key of notebooks and code: none are taken with it
 	AdditionalConfiguration string          `json:",omitzero"`
 	ManagedResults          *ManagedResults `json:",omitzero"`
 	IdentityCenter          *IdentityCenter `json:",omitzero"`
@@ -91,8 +91,10 @@ func (g WorkGroup) Check() error {
 	if g.OutputLocation != "" && !s3Location.MatchString(g.OutputLocation) {
 		return Errorf(KindInvalid, "outputLocation is not a valid S3 path.")
 	}
-	if err := g.Monitoring.checkPlace(); err != nil {
-		return err
+	for _, err := range []error{g.Monitoring.checkPlace(), g.Encryption.Check()} {
+		if err != nil {
+			return err
+		}
 	}
 	if g.EngineConfiguration != nil {
 		return g.EngineConfiguration.Check(g.Engine)

@@ -19,10 +19,11 @@ const launchPatience = 2 * time.Second
 
 // Start records a session and launches its driver. It returns KindNotFound for
 // an unknown workgroup or notebook, KindExists when the notebook has an active
-// session, KindInvalid for a request that the workgroup's engine does not take,
-// KindIdempotencyMismatch, and over a quota KindTooMany or, when the session has
-// a place in its workgroup's queue, a session that waits. What goes wrong after
-// the session is recorded is told by its state.
+// session, KindInvalid for a request that the workgroup's engine does not take
+// and for results that could not be kept, KindIdempotencyMismatch, and over a
+// quota KindTooMany or, when the session has a place in its workgroup's queue, a
+// session that waits. What goes wrong after the session is recorded is told by
+// its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
 	s.mu.Lock()
 	ending := s.ending
@@ -36,6 +37,9 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	}
 	session, err := newSession(time.Now(), principal, group, r)
 	if err != nil {
+		return hearth.Session{}, err
+	}
+	if err := s.checkResults(ctx, session); err != nil {
 		return hearth.Session{}, err
 	}
 
@@ -59,6 +63,9 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	}
 	if group.OutputLocation == "" {
 		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "WorkGroup %s has no location for results. Set the OutputLocation of its ResultConfiguration, and start the session again.", group.Name)
+	}
+	if group.MinimumEncryption && !group.EnforceConfiguration && group.Encryption == nil {
+		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "WorkGroup %s demands encryption of results and names none. Set the EncryptionConfiguration of its ResultConfiguration, or turn EnableMinimumEncryptionConfiguration off, and start the session again.", group.Name)
 	}
 	notebook := r.EngineConfiguration.AdditionalConfigs[hearth.AdditionalNotebookID]
 	if notebook != "" && r.NotebookVersion == "" {
@@ -119,6 +126,19 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	}, nil
 }
 
+// checkResults refuses a session whose results would have no place, or not the
+// encryption that they are to have. The longest of their names is asked for.
+func (s *Service) checkResults(ctx context.Context, session hearth.Session) error {
+	c := session.Configuration
+	example := hearth.Calculation{WorkingDirectory: c.WorkingDirectory + "/" + session.ID} // as long as an id of its own
+	err := s.objects.Check(ctx, hearth.Object{URI: example.ResultDocumentURI(), Encryption: c.Encryption})
+	switch hearth.KindOf(err) {
+	case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied:
+		return hearth.Errorf(hearth.KindInvalid, "The results of WorkGroup %s cannot be kept: %s Change its ResultConfiguration, and start the session again.", session.WorkGroup, hearth.MessageOf(err))
+	}
+	return err
+}
+
 // sessionTags are the workgroup's, unless they are not wanted, and the
 // session's own, which win.
 func sessionTags(group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Tags, error) {
@@ -137,6 +157,8 @@ func runsSessions(group hearth.WorkGroup) error {
 		return hearth.Errorf(hearth.KindInvalid, "Workgroup EngineVersion is not Spark.")
 	case !group.Enabled:
 		return hearth.Errorf(hearth.KindInvalid, "WorkGroup %s is disabled. Enable it, or use another one.", group.Name)
+	case group.ContentKey != "":
+		return hearth.Errorf(hearth.KindInvalid, "WorkGroup %s demands that its notebooks and code are encrypted with the KMS key %s, and there is no key management service here. Remove its CustomerContentEncryptionConfiguration, or use another workgroup.", group.Name, group.ContentKey)
 	}
 	return nil
 }
