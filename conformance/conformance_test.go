@@ -51,6 +51,7 @@ func TestHearth(t *testing.T) {
 	}{
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
+		{"encryption", encryption},
 		{"run", run},
 		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
