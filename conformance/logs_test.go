@@ -111,31 +111,12 @@ func logs(t *testing.T, c *client) {
 		same(t, "StateChangeReason", *session.Status.StateChangeReason, "Session was terminated per request")
 	})
 
-	t.Run("a bucket that is not there", func(t *testing.T) {
-		c := c.in(t)
-		id := c.launch(in, func(r *athena.StartSessionInput) {
-			r.MonitoringConfiguration = &types.MonitoringConfiguration{
-				ManagedLoggingConfiguration: &types.ManagedLoggingConfiguration{Enabled: aws.Bool(false)},
-				S3LoggingConfiguration:      &types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://nowhere")},
-			}
-		})
-		must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-		c.awaitSession(id, types.SessionStateTerminated)
-		same(t, "StateChangeReason", *c.session(id).Status.StateChangeReason, "Session was terminated per request")
-		stdout, _, _ := outcome(t, c.Command("sessions", "show", id))
-		if want := "The log could not be copied to s3://nowhere/" + id + "/SPARK_DRIVER/stderr: Bucket nowhere does not exist."; !strings.Contains(stdout, want) {
-			t.Errorf("hearth sessions show is without %q:\n%s", want, stdout)
-		}
-		stdout, _, _ = outcome(t, c.Command("sessions", "logs", id))
-		if !strings.Contains(stdout, "the driver has ended") {
-			t.Errorf("hearth sessions logs: %s", stdout)
-		}
-	})
 	for _, bad := range []struct {
 		name, says string
 		s3         types.S3LoggingConfiguration
 	}{
 		{"no place", "has no LogLocation", types.S3LoggingConfiguration{Enabled: aws.Bool(true)}},
+		{"a bucket that is not there", "Bucket nowhere does not exist", types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://nowhere")}},
 		{"no place of S3", "logLocation", types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("/var/log")}},
 		{"a key of KMS", "there is no KMS here", types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://hearth"), KmsKey: aws.String("alias/logs")}},
 	} {

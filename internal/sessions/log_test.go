@@ -127,10 +127,11 @@ func TestLog_published(t *testing.T) {
 			t.Errorf("the copies are %q", w.objects.byURI)
 		}
 	})
-	t.Run("a place that refuses for good is noted and holds nothing up", func(t *testing.T) {
+	t.Run("a place that is gone meanwhile is noted and holds nothing up", func(t *testing.T) {
 		w := newWorld(t)
+		s, d := w.monitored(&hearth.Monitoring{S3: s3})
 		w.objects.gone = true
-		s := w.ended(w.monitored(&hearth.Monitoring{S3: s3}))
+		s = w.ended(s, d)
 		for _, uri := range []string{managed(s), place(s)} {
 			if want := "The log could not be copied to " + uri + ": There is no bucket for " + uri; !strings.Contains(w.notes(s.ID), want) {
 				t.Errorf("notes %q are without %q", w.notes(s.ID), want)

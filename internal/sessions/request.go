@@ -20,7 +20,7 @@ const launchPatience = 2 * time.Second
 // Start records a session and launches its driver. It returns KindNotFound for
 // an unknown workgroup or notebook, KindExists when the notebook has an active
 // session, KindInvalid for a request that the workgroup's engine does not take
-// and for results that could not be kept, KindIdempotencyMismatch, and over a
+// and for results or a log that could not be kept, KindIdempotencyMismatch, and over a
 // quota KindTooMany or, when the session has a place in its workgroup's queue, a
 // session that waits. What goes wrong after the session is recorded is told by
 // its state.
@@ -39,7 +39,7 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	if err != nil {
 		return hearth.Session{}, err
 	}
-	if err := s.checkResults(ctx, session); err != nil {
+	if err := s.checkPlaces(ctx, session); err != nil {
 		return hearth.Session{}, err
 	}
 
@@ -126,15 +126,23 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	}, nil
 }
 
-// checkResults refuses a session whose results would have no place, or not the
-// encryption that they are to have. The longest of their names is asked for.
-func (s *Service) checkResults(ctx context.Context, session hearth.Session) error {
+// checkPlaces refuses a session whose results or log would have no place, or
+// not the encryption that they are to have. Of the results' names, the longest
+// is asked for.
+func (s *Service) checkPlaces(ctx context.Context, session hearth.Session) error {
 	c := session.Configuration
 	example := hearth.Calculation{WorkingDirectory: c.WorkingDirectory + "/" + session.ID} // as long as an id of its own
 	err := s.objects.Check(ctx, hearth.Object{URI: example.ResultDocumentURI(), Encryption: c.Encryption})
-	switch hearth.KindOf(err) {
-	case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied:
+	if refusedForGood(err) {
 		return hearth.Errorf(hearth.KindInvalid, "The results of WorkGroup %s cannot be kept: %s Change its ResultConfiguration, and start the session again.", session.WorkGroup, hearth.MessageOf(err))
+	}
+	for _, uri := range session.Logs().Copies {
+		if err == nil {
+			err = s.objects.Check(ctx, hearth.Object{URI: uri, Encryption: c.Encryption})
+		}
+		if refusedForGood(err) {
+			return hearth.Errorf(hearth.KindInvalid, "The log cannot be kept: %s Change the MonitoringConfiguration of the session or of WorkGroup %s, and start the session again.", hearth.MessageOf(err), session.WorkGroup)
+		}
 	}
 	return err
 }
