@@ -1,5 +1,5 @@
-// Package access knows the access keys that requests are signed with, and who
-// signs with them.
+// Package access knows the access keys that requests are signed with, who signs
+// with them, and the passes that open a session in a browser.
 package access
 
 import (
