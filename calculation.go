@@ -71,7 +71,15 @@ func (c Calculation) StderrURI() string { return c.WorkingDirectory + "/stderr" 
 // expression's value and figures as Jupyter MIME bundles.
 func (c Calculation) ResultURI() string { return c.WorkingDirectory + "/results/" }
 
-// ResultDocumentURI is where the result document itself is.
+// OutputURI is where what the code wrote to a stream is.
+func (c Calculation) OutputURI(stream Stream) string {
+	if stream == Stderr {
+		return c.StderrURI()
+	}
+	return c.StdoutURI()
+}
+
+// ResultDocumentURI is where the result document is.
 func (c Calculation) ResultDocumentURI() string { return c.ResultURI() + "result.json" }
 
 // CalculationRequest asks for a calculation.

@@ -229,6 +229,9 @@ type Driver interface {
 	// block while the calculation runs and end with io.EOF after it ended. It
 	// returns KindNotFound when the driver never had the calculation.
 	Output(ctx context.Context, calculationID string, stream Stream, offset int64) (io.ReadCloser, error)
+	// Written opens what a calculation has written to a stream until now. It
+	// returns KindNotFound when the driver never had the calculation.
+	Written(ctx context.Context, calculationID string, stream Stream) (io.ReadSeekCloser, error)
 	// Result opens the calculation's result document, complete after
 	// CalculationEnded. It returns KindNotFound before.
 	Result(ctx context.Context, calculationID string) (io.ReadCloser, error)

@@ -67,6 +67,10 @@ func (*willingDriver) Output(_ context.Context, id string, _ hearth.Stream, _ in
 	return nil, hearth.CalculationNotFound(id)
 }
 
+func (*willingDriver) Written(_ context.Context, id string, _ hearth.Stream) (io.ReadSeekCloser, error) {
+	return nil, hearth.CalculationNotFound(id)
+}
+
 func (*willingDriver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return nil, hearth.CalculationNotFound(id)
 }

@@ -138,6 +138,9 @@ zero                                  TERMINATED  2026-03-14 11:00:00 UTC  2026-
 			if _, err := d.Output(t.Context(), id, hearth.Stdout, 0); hearth.KindOf(err) != hearth.KindNotFound {
 				t.Errorf("output of %q: %v", id, err)
 			}
+			if _, err := d.Written(t.Context(), id, hearth.Stdout); hearth.KindOf(err) != hearth.KindNotFound {
+				t.Errorf("output of %q until now: %v", id, err)
+			}
 			if _, err := d.Result(t.Context(), id); hearth.KindOf(err) != hearth.KindNotFound {
 				t.Errorf("result of %q: %v", id, err)
 			}
@@ -420,6 +423,14 @@ func TestDriver_Output(t *testing.T) {
 		first := make([]byte, 3)
 		if _, err := io.ReadFull(r, first); err != nil || string(first) != "ne\n" {
 			t.Fatalf("it begins with %q, %v", first, err)
+		}
+		written, err := d.Written(t.Context(), id, hearth.Stdout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer written.Close()
+		if soFar, err := io.ReadAll(written); err != nil || string(soFar) != "one\n" {
+			t.Errorf("so far it has %q, %v", soFar, err)
 		}
 		if err := os.WriteFile(b.path("one", "work", "go"), nil, 0o600); err != nil {
 			t.Fatal(err)

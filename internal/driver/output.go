@@ -37,6 +37,15 @@ func (d *driver) Output(ctx context.Context, calculationID string, stream hearth
 	return nil, errors.Join(ctx.Err(), unreachable(d.sessionID, err), file.Close())
 }
 
+// Written opens a calculation's file.
+func (d *driver) Written(_ context.Context, calculationID string, stream hearth.Stream) (io.ReadSeekCloser, error) {
+	file, err := d.file(calculationID, string(stream))
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
 // Result opens the result document.
 func (d *driver) Result(_ context.Context, calculationID string) (io.ReadCloser, error) {
 	file, err := d.file(calculationID, shim.ResultFile)

@@ -155,6 +155,16 @@ func (d *driver) Output(_ context.Context, id string, stream hearth.Stream, offs
 	return io.NopCloser(strings.NewReader(text[offset:])), nil
 }
 
+func (d *driver) Written(_ context.Context, id string, stream hearth.Stream) (io.ReadSeekCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text, ok := d.files[id+" "+string(stream)]
+	if !ok {
+		return nil, hearth.CalculationNotFound(id)
+	}
+	return object{bytes.NewReader([]byte(text))}, nil
+}
+
 func (d *driver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -119,6 +119,10 @@ func (lostDriver) Output(_ context.Context, id string, _ hearth.Stream, _ int64)
 	return nil, hearth.CalculationNotFound(id)
 }
 
+func (lostDriver) Written(_ context.Context, id string, _ hearth.Stream) (io.ReadSeekCloser, error) {
+	return nil, hearth.CalculationNotFound(id)
+}
+
 func (lostDriver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return nil, hearth.CalculationNotFound(id)
 }

@@ -219,11 +219,7 @@ func (s *Service) driverOf(sessionID string) hearth.Driver {
 }
 
 func (s *Service) published(ctx context.Context, c hearth.Calculation, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
-	uri := c.StdoutURI()
-	if stream == hearth.Stderr {
-		uri = c.StderrURI()
-	}
-	return s.openAt(ctx, uri, offset)
+	return s.openAt(ctx, c.OutputURI(stream), offset)
 }
 
 // openAt opens an object from offset on.
@@ -237,6 +233,33 @@ func (s *Service) openAt(ctx context.Context, uri string, offset int64) (io.Read
 		return nil, hearth.Internal(err, "skip to the offset in "+uri)
 	}
 	return content, nil
+}
+
+// Written opens what a calculation has written to a stream until now. It
+// returns KindNotFound, also when the calculation has not begun.
+func (s *Service) Written(ctx context.Context, calculationID string, stream hearth.Stream) (io.ReadSeekCloser, error) {
+	c, err := s.store.Calculation(ctx, calculationID)
+	if err != nil {
+		return nil, err
+	}
+	if c.State.Ended() {
+		return s.objects.Open(ctx, c.OutputURI(stream))
+	}
+	driver := s.driverOf(c.SessionID)
+	if driver == nil {
+		return nil, hearth.Errorf(hearth.KindNotFound, "Calculation %s has not begun.", calculationID)
+	}
+	return driver.Written(ctx, calculationID, stream)
+}
+
+// Result opens the result document of a calculation that has ended. It returns
+// KindNotFound.
+func (s *Service) Result(ctx context.Context, calculationID string) (io.ReadSeekCloser, error) {
+	c, err := s.store.Calculation(ctx, calculationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.objects.Open(ctx, c.ResultDocumentURI())
 }
 
 // facts reads all that a decision about a session may look at.

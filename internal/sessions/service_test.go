@@ -592,6 +592,50 @@ func TestOutput(t *testing.T) {
 	})
 }
 
+func TestWritten(t *testing.T) {
+	w := newWorld(t)
+	s, d := w.idle()
+	c := w.submit(s.ID)
+	w.told(d, "execute "+c.ID)
+	read := func(content io.ReadCloser, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer content.Close()
+		text, err := io.ReadAll(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	written := func() string {
+		t.Helper()
+		content, err := w.service.Written(t.Context(), c.ID, hearth.Stderr)
+		return read(content, err)
+	}
+	_, err := w.service.Written(t.Context(), c.ID, hearth.Stderr)
+	refused(t, err, hearth.KindNotFound, "")
+	_, err = w.service.Result(t.Context(), c.ID)
+	refused(t, err, hearth.KindNotFound, "")
+	d.writes(c.ID, hearth.Stderr, "so far")
+	if got := written(); got != "so far" {
+		t.Errorf("while it runs: %q", got)
+	}
+	d.writes(c.ID, hearth.Stderr, "all")
+	d.writes(c.ID, "result", "{}")
+	d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK})
+	w.awaitCalculation(c.ID, hearth.CalculationCompleted)
+	d.writes(c.ID, hearth.Stderr, "not this")
+	if got := written(); got != "all" {
+		t.Errorf("after its end: %q", got)
+	}
+	result, err := w.service.Result(t.Context(), c.ID)
+	if got := read(result, err); got != "{}" {
+		t.Errorf("its result: %q", got)
+	}
+}
+
 func TestEndAll(t *testing.T) {
 	w := newWorld(t)
 	s, d := w.idle()
