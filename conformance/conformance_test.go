@@ -35,6 +35,7 @@ func TestHearth(t *testing.T) {
 		{"workgroups and engines", workgroupsAndEngines},
 		{"bad input", badInput},
 		{"bad signatures", badSignatures},
+		{"notebook page", notebookPage},
 		{"README", readme},
 		{"boto3", boto3},
 		{"PyAthena", pyAthena},

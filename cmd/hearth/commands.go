@@ -25,7 +25,7 @@ type commandLine struct {
 	Run          runCommand          `cmd:"" help:"Run a Python program in a Spark session of its own."`
 	Serve        serveCommand        `cmd:"" help:"Serve the Athena API."`
 	Env          envCommand          `cmd:"" help:"Print what AWS clients need, as exports for a shell."`
-	Sessions     sessionsCommands    `cmd:"" help:"Start, list, show, wait for and stop sessions."`
+	Sessions     sessionsCommands    `cmd:"" help:"Start, list, show, open, wait for and stop sessions."`
 	Calculations calculationCommands `cmd:"" help:"Start, list, show, read and stop calculations."`
 	Workgroups   workgroupCommands   `cmd:"" help:"List, show, make, change and delete workgroups."`
 	Engines      engineCommands      `cmd:"" help:"Install and list Spark engines."`

@@ -15,8 +15,9 @@ type serveCommand struct {
 
 // Help is kong's long help.
 func (serveCommand) Help() string {
-	return `Serves the Athena API at POST /, S3 objects at /bucket/key and /ok, all at one address. Requests have
-to be signed with a key of the data directory; hearth env prints it.
+	return `Serves the Athena API at POST /, S3 objects at /bucket/key, sessions for browsers at /ui/ and /ok, all
+at one address. Requests have to be signed with a key of the data directory; hearth env prints it. A
+browser is let in by hearth sessions open.
 
 The server logs to stderr. It is ready when /ok answers 200; until then it answers what it waits for:
 the first start installs Spark. Sessions go on when it is stopped, and the next start takes them up.`

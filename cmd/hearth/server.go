@@ -20,6 +20,7 @@ import (
 	"hearth/internal/athena"
 	"hearth/internal/awsjson"
 	"hearth/internal/config"
+	"hearth/internal/console"
 	"hearth/internal/driver"
 	"hearth/internal/httpd"
 	"hearth/internal/objects"
@@ -104,7 +105,11 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		KeepDrivers: settings.KeepDrivers.Duration,
 		Log:         s.log,
 	})
-	api := athena.Options{Principal: principal, Allow: calls.Allow, Throttled: settings.Throttle.Error, MaxBody: settings.MaxBody, Log: s.log}
+	pages := console.New(s.sessions, console.Options{Keys: keys, Ready: s.ready, Log: s.log})
+	link := func(ctx context.Context, sessionID string) (hearth.Link, error) {
+		return pages.Link(ctx, principal(ctx), httpd.AddressFrom(ctx), sessionID)
+	}
+	api := athena.Options{Link: link, Principal: principal, Allow: calls.Allow, Throttled: settings.Throttle.Error, MaxBody: settings.MaxBody, Log: s.log}
 	s.await("the server starts")
 	s.http, err = httpd.Listen(httpd.Config{
 		Address:        settings.Listen,
@@ -112,6 +117,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		TLSKey:         settings.TLSKey,
 		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
+		Console:        pages,
 		Objects:        objects.Handler(s.objects, settings.Region, s.log),
 		Keys:           keys,
 		Account:        settings.Account,

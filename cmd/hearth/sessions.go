@@ -21,6 +21,7 @@ type sessionsCommands struct {
 	List  sessionsList  `cmd:"" help:"List the sessions of a workgroup, newest first."`
 	Show  sessionsShow  `cmd:"" help:"Show all about a session."`
 	Logs  sessionsLogs  `cmd:"" help:"Print the log of a session's driver."`
+	Open  sessionsOpen  `cmd:"" help:"Print an address that opens a session in a browser."`
 	Wait  sessionsWait  `cmd:"" help:"Wait until a session is ready, or has ended."`
 	Stop  sessionsStop  `cmd:"" help:"End sessions and wait until they have ended."`
 }
@@ -220,6 +221,32 @@ func (c *client) copyLog(ctx context.Context, id string, follow bool, w io.Write
 	defer body.Close()
 	_, err = io.Copy(w, body)
 	return err
+}
+
+type sessionsOpen struct {
+	ID string `arg:"" name:"session" help:"Id of the session."`
+}
+
+// Help is kong's long help.
+func (sessionsOpen) Help() string {
+	return `The address works for ten minutes, for whoever has it, and opens this session only. The browser that
+opened it can use the session for twelve hours.`
+}
+
+func (s *sessionsOpen) Run(m *Main, g *globals) error {
+	return m.ask(g, func(ctx context.Context, c *client) error {
+		var link athena.CreatePresignedNotebookURLResponse
+		raw, err := c.call(ctx, "CreatePresignedNotebookUrl", athena.CreatePresignedNotebookURLRequest{SessionID: &s.ID}, &link)
+		if err != nil {
+			return err
+		}
+		if g.json() {
+			return printJSON(m.Stdout, raw)
+		}
+		fmt.Fprintf(m.Stderr, "Open this address in a browser until %s. Whoever has it can use the session.\n", shown(time.Unix(value(link.AuthTokenExpirationTime), 0)))
+		_, err = fmt.Fprintln(m.Stdout, value(link.NotebookURL))
+		return err
+	})
 }
 
 type sessionsWait struct {

@@ -54,6 +54,7 @@ var rooms = map[string]room{
 	"internal/athena":     {[]string{".", "internal/awsjson"}, none, "a front door: it translates and decides nothing"},
 	"internal/athena/gen": {none, none, "a program that writes shapes from the model"},
 	"internal/rest":       {[]string{".", "internal/awsjson"}, none, "a front door"},
+	"internal/console":    {[]string{".", "internal/access"}, none, "a front door; browsers do not sign, so that it looks at their passes itself"},
 	"internal/awsjson":    {none, []string{"github.com/google/uuid"}, "a protocol, whatever API is spoken with it"},
 	"internal/httpd":      {[]string{".", "internal/access", "internal/awsjson", "internal/sigv4"}, []string{"github.com/google/uuid"}, "it listens and checks who comes; the doors behind it are handed to it"},
 	"internal/access":     {[]string{"."}, none, "keys and principals pass through every door"},

@@ -58,6 +58,9 @@ type Sessions interface {
 
 // Options are what Handler needs beside the application.
 type Options struct {
+	// Link makes a link to a session's page, for whoever sent the request and at
+	// the address where the request came to.
+	Link func(ctx context.Context, sessionID string) (hearth.Link, error)
 	// Principal gives the access key id of whoever sent the request, which has
 	// been authenticated before it gets here.
 	Principal func(ctx context.Context) string
@@ -74,7 +77,7 @@ type Options struct {
 
 // Handler serves the API at the address it is mounted at.
 func Handler(sessions Sessions, options Options) http.Handler {
-	a := &api{sessions: sessions, principal: options.Principal}
+	a := &api{sessions: sessions, link: options.Link, principal: options.Principal}
 	var before func(context.Context, string) *awsjson.Error
 	if options.Allow != nil {
 		before = func(ctx context.Context, operation string) *awsjson.Error {
@@ -106,6 +109,7 @@ func Serves(operation string) bool {
 
 type api struct {
 	sessions  Sessions
+	link      func(ctx context.Context, sessionID string) (hearth.Link, error)
 	principal func(context.Context) string
 }
 

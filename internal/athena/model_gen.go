@@ -10,6 +10,7 @@ const targetPrefix = "AmazonAthena"
 func (a *api) operations() []awsjson.Operation {
 	return []awsjson.Operation{
 		awsjson.NewOperation("CreateNotebook", decodeCreateNotebookInput, (*CreateNotebookInput).check, a.createNotebook),
+		awsjson.NewOperation("CreatePresignedNotebookUrl", decodeCreatePresignedNotebookURLRequest, (*CreatePresignedNotebookURLRequest).check, a.createPresignedNotebookURL),
 		awsjson.NewOperation("CreateWorkGroup", decodeCreateWorkGroupInput, (*CreateWorkGroupInput).check, a.createWorkGroup),
 		awsjson.NewOperation("DeleteNotebook", decodeDeleteNotebookInput, (*DeleteNotebookInput).check, a.deleteNotebook),
 		awsjson.NewOperation("DeleteWorkGroup", decodeDeleteWorkGroupInput, (*DeleteWorkGroupInput).check, a.deleteWorkGroup),
@@ -53,7 +54,6 @@ var unserved = []string{
 	"CreateDataCatalog",
 	"CreateNamedQuery",
 	"CreatePreparedStatement",
-	"CreatePresignedNotebookUrl",
 	"DeleteCapacityReservation",
 	"DeleteDataCatalog",
 	"DeleteNamedQuery",
@@ -328,6 +328,39 @@ func (s *CreateNotebookInput) check(c *awsjson.Checker) {
 // CreateNotebookOutput is a structure of the API.
 type CreateNotebookOutput struct {
 	NotebookID *string `json:"NotebookId,omitzero"`
+}
+
+// CreatePresignedNotebookURLRequest is a structure of the API.
+type CreatePresignedNotebookURLRequest struct {
+	SessionID *string `json:"SessionId,omitzero"`
+}
+
+func decodeCreatePresignedNotebookURLRequest(d *awsjson.Decoder) *CreatePresignedNotebookURLRequest {
+	if d.Null() {
+		return nil
+	}
+	s := new(CreatePresignedNotebookURLRequest)
+	for name := range d.Structure() {
+		switch name {
+		case "SessionId":
+			s.SessionID = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *CreatePresignedNotebookURLRequest) check(c *awsjson.Checker) {
+	c.Required("sessionId", s.SessionID != nil)
+	c.Text("sessionId", s.SessionID, ruleSessionID)
+}
+
+// CreatePresignedNotebookURLResponse is a structure of the API.
+type CreatePresignedNotebookURLResponse struct {
+	NotebookURL             *string `json:"NotebookUrl,omitzero"`
+	AuthToken               *string `json:"AuthToken,omitzero"`
+	AuthTokenExpirationTime *int64  `json:"AuthTokenExpirationTime,omitzero"`
 }
 
 // CreateWorkGroupInput is a structure of the API.

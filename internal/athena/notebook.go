@@ -14,6 +14,23 @@ const notebookType = "IPYNB"
 // request to ask for more than a response may have.
 var maxNotebookSessions = awsjson.Number{Min: 1, Max: 10}
 
+// createPresignedNotebookURL tells the end of the link's life in seconds: the
+// API says no more than that it is an epoch time.
+func (a *api) createPresignedNotebookURL(ctx context.Context, in *CreatePresignedNotebookURLRequest) (*CreatePresignedNotebookURLResponse, error) {
+	session, err := a.sessions.Session(ctx, value(in.SessionID))
+	if err != nil {
+		return nil, err
+	}
+	if err := session.CheckOpen(); err != nil {
+		return nil, err
+	}
+	link, err := a.link(ctx, session.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &CreatePresignedNotebookURLResponse{NotebookURL: &link.URL, AuthToken: &link.Token, AuthTokenExpirationTime: new(link.Expires.Unix())}, nil
+}
+
 func (a *api) createNotebook(ctx context.Context, in *CreateNotebookInput) (*CreateNotebookOutput, error) {
 	id, err := a.sessions.CreateNotebook(ctx, a.principal(ctx), hearth.NotebookRequest{
 		WorkGroup: value(in.WorkGroup),

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
-	"github.com/aws/smithy-go"
 
 	"hearth"
 	"hearth/internal/athena"
@@ -402,13 +401,6 @@ func TestNotebooks_Session(t *testing.T) {
 			EngineConfiguration: &types.EngineConfiguration{AdditionalConfigs: map[string]string{"NotebookId": notebookID}},
 		})
 		isInvalid(t, err, "NotebookVersion is required when NotebookId is provided.")
-	})
-	t.Run("has no address for a browser", func(t *testing.T) {
-		_, err := r.CreatePresignedNotebookUrl(ctx, &sdk.CreatePresignedNotebookUrlInput{SessionId: session.SessionId})
-		var refusal smithy.APIError
-		if !errors.As(err, &refusal) || refusal.ErrorCode() != "InvalidRequestException" || !strings.Contains(refusal.ErrorMessage(), "is not served") {
-			t.Error(err)
-		}
 	})
 }
 

@@ -18,6 +18,9 @@ import (
 
 func handler(f *fake, log *bytes.Buffer) http.Handler {
 	return athena.Handler(f, athena.Options{
+		Link: func(_ context.Context, id string) (hearth.Link, error) {
+			return hearth.Link{URL: "http://here/" + id + "?authToken=token", Token: "token", Expires: began}, nil
+		},
 		Principal: func(context.Context) string { return caller },
 		MaxBody:   1 << 20,
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
@@ -82,6 +85,7 @@ func TestHandler_Answers(t *testing.T) {
 		{"GetCalculationExecutionCode", full(), calculationBody, `{"CodeBlock":"print('<é>')"}`},
 		{"ListCalculationExecutions", full(), sessionBody, `{"NextToken":"next","Calculations":[{"CalculationExecutionId":"` + calculationID + `","Description":"a calculation","Status":` + fullCalculationStatus + `}]}`},
 		{"StopCalculationExecution", full(), calculationBody, `{"State":"CANCELING"}`},
+		{"CreatePresignedNotebookUrl", bare(), sessionBody, `{"NotebookUrl":"http://here/` + sessionID + `?authToken=token","AuthToken":"token","AuthTokenExpirationTime":1760055300}`},
 		{"GetWorkGroup", full(), `{"WorkGroup":"primary"}`, `{"WorkGroup":{"Name":"primary","State":"ENABLED","Configuration":{"ResultConfiguration":{"OutputLocation":"s3://results/","EncryptionConfiguration":{"EncryptionOption":"SSE_S3"}},` +
 			`"EnforceWorkGroupConfiguration":true,"PublishCloudWatchMetricsEnabled":false,"RequesterPaysEnabled":false,"EngineVersion":{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"},` +
 			`"ExecutionRole":"arn:aws:iam::123456789012:role/spark","EngineConfiguration":{"MaxConcurrentDpus":8},"EnableMinimumEncryptionConfiguration":false},"Description":"where things run","CreationTime":1760055300.123}}`},
@@ -141,6 +145,7 @@ func TestHandler_Refusals(t *testing.T) {
 		{"wrong type", "ListSessions", `{"MaxResults":"5"}`, `{"__type":"SerializationException","Message":"STRING_VALUE can not be converted to an Integer","message":"STRING_VALUE can not be converted to an Integer"}`},
 		{"broken", "ListSessions", `{"MaxResults":`, `{"__type":"SerializationException"}`},
 		{"malformed token", "ListEngineVersions", `{"NextToken":"%%"}`, invalidRequest("INVALID_INPUT", "The nextPageToken is malformed: %%")},
+		{"a link without a session", "CreatePresignedNotebookUrl", `{}`, invalidRequest("INVALID_INPUT", one+"Value null at 'sessionId' failed to satisfy constraint: Member must not be null")},
 		{"an operation of the SQL half", "StartQueryExecution", `{}`, invalidRequest("INVALID_INPUT", "StartQueryExecution is not served by Hearth.")},
 		{"an unknown operation", "StartSpark", `{}`, `{"__type":"UnknownOperationException"}`},
 	} {
@@ -172,7 +177,7 @@ func TestHandler_Errors(t *testing.T) {
 			f := full()
 			f.err = test.err
 			for operation, body := range map[string]string{
-				"GetSession": sessionBody, "GetSessionStatus": sessionBody, "TerminateSession": sessionBody,
+				"CreatePresignedNotebookUrl": sessionBody, "GetSession": sessionBody, "GetSessionStatus": sessionBody, "TerminateSession": sessionBody,
 				"ListExecutors": sessionBody, "ListCalculationExecutions": sessionBody,
 				"ListSessions": `{"WorkGroup":"w"}`, "ListWorkGroups": `{}`, "GetWorkGroup": `{"WorkGroup":"w"}`,
 				"StartSession": `{"WorkGroup":"w","EngineConfiguration":{}}`, "StartCalculationExecution": `{"SessionId":"s","CodeBlock":"1"}`,
@@ -189,6 +194,12 @@ func TestHandler_Errors(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a link to a session that has ended", func(t *testing.T) {
+		w := call(handler(full(), new(bytes.Buffer)), "CreatePresignedNotebookUrl", sessionBody)
+		if want := invalidRequest("INVALID_INPUT", "Session is in the FAILED state; needs to be running to be opened in a browser. Start another session."); w.Code != 400 || w.Body.String() != want {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
+	})
 	t.Run("what is internal stays inside", func(t *testing.T) {
 		f, log := full(), new(bytes.Buffer)
 		f.err = hearth.Internal(errors.New("no such table: secrets"), "reading a session")

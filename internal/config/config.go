@@ -30,7 +30,8 @@ type Config struct {
 
 	// InsecureListen allows an address that other machines can reach without
 	// TLS. Requests are signed, so nobody can forge one, but everybody on the
-	// way can read code and results. Default: false.
+	// way can read code and results, and use the sessions that are opened in a
+	// browser. Default: false.
 	InsecureListen bool `toml:"insecure_listen"`
 
 	// TLSCertificate and TLSKey are PEM files; both or none. The certificate's

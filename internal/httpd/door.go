@@ -13,14 +13,20 @@ import (
 // A door is a handler with its way of signing and of refusing.
 type door struct {
 	handler  http.Handler
-	verifier *sigv4.Verifier
 	protocol protocol
+	lock     *lock // nil where the handler checks by itself who comes
 	// streams is set where answers may have no end. Requests that come in
 	// there are cut off when the server leaves.
 	streams bool
 }
 
-type doors struct{ athena, rest, objects *door }
+// A lock is how a door's clients sign, and how they are refused.
+type lock struct {
+	verifier *sigv4.Verifier
+	refuse   func(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error)
+}
+
+type doors struct{ athena, rest, console, objects *door }
 
 // serviceAthena is the name that clients of the Athena API, and of REST, sign
 // for.
@@ -30,10 +36,13 @@ func newDoors(c Config) doors {
 	verifier := func(service string) *sigv4.Verifier {
 		return &sigv4.Verifier{Service: service, Region: c.Region, Secret: secret(c.Keys), MaxBody: c.MaxBody}
 	}
+	athena := &lock{verifier(serviceAthena), awsJSON{}.refuse}
+	s3 := &lock{verifier(sigv4.ServiceS3), s3XML{}.refuse}
 	return doors{
-		athena:  &door{handler: c.Athena, verifier: verifier(serviceAthena), protocol: awsJSON{}},
-		rest:    &door{handler: c.REST, verifier: verifier(serviceAthena), protocol: awsJSON{}, streams: true},
-		objects: &door{handler: c.Objects, verifier: verifier(sigv4.ServiceS3), protocol: s3XML{}},
+		athena:  &door{handler: c.Athena, protocol: awsJSON{}, lock: athena},
+		rest:    &door{handler: c.REST, protocol: awsJSON{}, lock: athena, streams: true},
+		console: &door{handler: c.Console, protocol: plain{}},
+		objects: &door{handler: c.Objects, protocol: s3XML{}, lock: s3},
 	}
 }
 
@@ -57,6 +66,8 @@ func (d doors) of(r *http.Request) *door {
 		return d.athena
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		return d.rest
+	case path == "/ui" || strings.HasPrefix(path, "/ui/"):
+		return d.console
 	}
 	return d.objects
 }

@@ -15,8 +15,6 @@ import (
 type protocol interface {
 	// idHeader is the header that the id of a request is answered in.
 	idHeader() string
-	// refuse answers a request whose signature is not good.
-	refuse(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error)
 	// fail answers a request that failed by a fault of ours.
 	fail(w http.ResponseWriter, r *http.Request)
 }
@@ -35,6 +33,15 @@ func (awsJSON) refuse(w http.ResponseWriter, _ *http.Request, refusal *sigv4.Err
 
 func (awsJSON) fail(w http.ResponseWriter, _ *http.Request) {
 	awsjson.WriteError(w, &awsjson.Error{Type: "InternalServerException", Status: http.StatusInternalServerError, Message: internalMessage})
+}
+
+// plain is the protocol of browsers.
+type plain struct{}
+
+func (plain) idHeader() string { return awsJSON{}.idHeader() }
+
+func (plain) fail(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, internalMessage, http.StatusInternalServerError)
 }
 
 // s3XML is the protocol of S3.

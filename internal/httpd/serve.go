@@ -17,7 +17,7 @@ import (
 	"hearth/internal/sigv4"
 )
 
-// healthPath is the one address that is served unsigned.
+// healthPath is served unsigned.
 const healthPath = "/ok"
 
 // IdentityHeader is the header in which /ok answers Config.Identity.
@@ -40,17 +40,21 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // enter lets a request through its door when its signature is good.
 func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 	ctx := r.Context()
+	if d.lock == nil {
+		s.enterUnsigned(x, r, d)
+		return
+	}
 	if d.streams {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.leaving, cancel)()
 	}
-	identity, err := s.verify(x, r, d)
+	identity, err := s.verify(x, r, d.lock.verifier)
 	if refusal, ok := errors.AsType[*sigv4.Error](err); ok {
 		x.fault = refusal.Message
 		logMismatch(ctx, s.config.Log, x.id, refusal)
-		d.protocol.refuse(x, r, refusal)
+		d.lock.refuse(x, r, refusal)
 		return
 	}
 	if err != nil {
@@ -59,20 +63,43 @@ func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 		return
 	}
 	x.principal = s.config.Keys.Principal(identity.AccessKeyID, s.config.Account)
-	d.handler.ServeHTTP(x, r.WithContext(access.WithPrincipal(ctx, x.principal)))
+	ctx = context.WithValue(access.WithPrincipal(ctx, x.principal), addressKey{}, s.scheme()+r.Host)
+	d.handler.ServeHTTP(x, r.WithContext(ctx))
+}
+
+// enterUnsigned leaves it to the handler to read the body, in the time that a
+// client has for it.
+func (s *Server) enterUnsigned(x *exchange, r *http.Request, d *door) {
+	if r.Body != http.NoBody {
+		if err := http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(s.config.ReadTimeout)); err != nil {
+			s.config.Log.ErrorContext(r.Context(), "setting a deadline", "request", x.id, "error", err)
+			d.protocol.fail(x, r)
+			return
+		}
+	}
+	d.handler.ServeHTTP(x, r)
+}
+
+type addressKey struct{}
+
+// AddressFrom tells how the client of a signed request reached the server, as
+// in http://127.0.0.1:8650. The host is part of what was signed.
+func AddressFrom(ctx context.Context) string {
+	address, _ := ctx.Value(addressKey{}).(string)
+	return address
 }
 
 // verify checks the signature, for which it reads the body: that is the time
 // in which a client may be slow on purpose.
-func (s *Server) verify(x *exchange, r *http.Request, d *door) (sigv4.Identity, error) {
+func (s *Server) verify(x *exchange, r *http.Request, verifier *sigv4.Verifier) (sigv4.Identity, error) {
 	if r.Body == http.NoBody {
-		return d.verifier.Verify(r)
+		return verifier.Verify(r)
 	}
 	connection := http.NewResponseController(x.ResponseWriter)
 	if err := connection.SetReadDeadline(time.Now().Add(s.config.ReadTimeout)); err != nil {
 		return sigv4.Identity{}, hearth.Internal(err, "setting a deadline")
 	}
-	identity, err := d.verifier.Verify(r)
+	identity, err := verifier.Verify(r)
 	if err != nil {
 		return identity, err // with the deadline: what is left of the body is not waited for
 	}

@@ -1,9 +1,10 @@
 // Package httpd listens, and decides who may come in: it gives each request an
-// id, finds its door (the Athena API, Hearth's REST, S3), verifies its
-// signature as that door's clients sign, and hands it over. What a door never
+// id, finds its door (the Athena API, Hearth's REST, S3, the console), verifies
+// its signature as that door's clients sign, and hands it over. What a door never
 // answers, a refusal or a panic, is answered in the door's protocol here.
 //
-// No request is served unsigned, except /ok.
+// No request is served unsigned, except /ok and those of browsers, which cannot
+// sign: the console looks for a pass by itself.
 package httpd
 
 import (
@@ -28,10 +29,11 @@ type Config struct {
 	// TLSCertificate and TLSKey are PEM files; without them there is no TLS.
 	TLSCertificate, TLSKey string
 
-	// The doors. They get requests whose signature is verified, with the
-	// principal in their context (access.PrincipalFrom).
+	// The doors. Those but the console get requests whose signature is
+	// verified, with the principal in their context (access.PrincipalFrom).
 	Athena  http.Handler // POST /
 	REST    http.Handler // everything below /v1/
+	Console http.Handler // everything below /ui/; checks by itself who comes
 	Objects http.Handler // everything else: S3, path style
 
 	// Keys are the access keys that requests may be signed with.
@@ -133,14 +135,18 @@ func listenError(address string, err error) error {
 
 // URL is where clients on this machine reach the server.
 func (s *Server) URL() string {
-	scheme, address := "http://", s.listener.Addr().String()
-	if s.tls() {
-		scheme = "https://"
-	}
+	address := s.listener.Addr().String()
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port()).String()
 	}
-	return scheme + address
+	return s.scheme() + address
+}
+
+func (s *Server) scheme() string {
+	if s.tls() {
+		return "https://"
+	}
+	return "http://"
 }
 
 // tls is told by what was asked for: http.Server sets a TLSConfig of its own.

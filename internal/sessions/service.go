@@ -192,7 +192,7 @@ func (s *Service) Output(ctx context.Context, calculationID string, stream heart
 			return nil, false, err
 		}
 		if c.State.Ended() {
-			content, err := s.published(ctx, c, stream, offset)
+			content, err := s.openAt(ctx, c.OutputURI(stream), offset)
 			return content, false, err
 		}
 		driver := s.driverOf(c.SessionID)
@@ -216,10 +216,6 @@ func (s *Service) driverOf(sessionID string) hearth.Driver {
 		return p.attached()
 	}
 	return nil
-}
-
-func (s *Service) published(ctx context.Context, c hearth.Calculation, stream hearth.Stream, offset int64) (io.ReadCloser, error) {
-	return s.openAt(ctx, c.OutputURI(stream), offset)
 }
 
 // openAt opens an object from offset on.

@@ -25,6 +25,7 @@ import (
 // the operation's name in lower camel case.
 var served = []string{
 	"CreateNotebook",
+	"CreatePresignedNotebookUrl",
 	"CreateWorkGroup",
 	"DeleteNotebook",
 	"DeleteWorkGroup",
