@@ -52,6 +52,15 @@ func idleTimeout(t *testing.T, c *client) {
 			t.Errorf("%v: %s", err, stderr)
 		}
 	})
+	t.Run("aws s3 mb", func(t *testing.T) {
+		c := c.in(t)
+		for range 2 {
+			must(c.shell("aws s3 mb s3://a-bucket-of-their-own").Output())(t)
+		}
+		if out := must(c.shell("aws s3 ls").Output())(t); !strings.Contains(string(out), "a-bucket-of-their-own") {
+			t.Errorf("listed %s", out)
+		}
+	})
 	t.Run("aws s3 ls", func(t *testing.T) {
 		command := c.in(t).shell("aws s3 ls --recursive s3://hearth/" + id + "/")
 		out := must(command.Output())(t)

@@ -95,7 +95,7 @@ func (s *Store) bucket(name string) (Bucket, error) {
 	}
 	info, err := s.root.Stat(path.Join(name, bucketFile))
 	if isNotExist(err) {
-		return Bucket{}, faultf(noSuchBucket, "Bucket %s does not exist.", name)
+		return Bucket{}, faultf(noSuchBucket, "Bucket %s does not exist. Make it, for example with `aws s3 mb s3://%s`.", name, name)
 	}
 	if err != nil {
 		return Bucket{}, hearth.Internal(err, "looking at a bucket")

@@ -20,6 +20,8 @@ const (
 	noSuchVersion     fault = "NoSuchVersion"
 	bucketExists      fault = "BucketAlreadyOwnedByYou"
 	invalidBucketName fault = "InvalidBucketName"
+	illegalLocation   fault = "IllegalLocationConstraintException"
+	malformedXML      fault = "MalformedXML"
 	invalidURI        fault = "InvalidURI"
 	invalidArgument   fault = "InvalidArgument"
 	invalidRange      fault = "InvalidRange"
@@ -40,6 +42,8 @@ var faults = map[fault]struct {
 	noSuchVersion:     {hearth.KindNotFound, http.StatusNotFound},
 	bucketExists:      {hearth.KindExists, http.StatusConflict},
 	invalidBucketName: {hearth.KindInvalid, http.StatusBadRequest},
+	illegalLocation:   {hearth.KindInvalid, http.StatusBadRequest},
+	malformedXML:      {hearth.KindInvalid, http.StatusBadRequest},
 	invalidURI:        {hearth.KindInvalid, http.StatusBadRequest},
 	invalidArgument:   {hearth.KindInvalid, http.StatusBadRequest},
 	invalidRange:      {hearth.KindInvalid, http.StatusRequestedRangeNotSatisfiable},

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"encoding/xml"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,10 +13,11 @@ import (
 	"hearth"
 )
 
-// Handler serves the reading half of the S3 API with path-style addresses:
-// ListBuckets, HeadBucket, GetBucketLocation, ListObjects, ListObjectsV2,
-// HeadObject and GetObject. Other operations are answered with NotImplemented,
-// which names them. It checks no signatures.
+// Handler serves the reading half of the S3 API with path-style addresses, and
+// the making of buckets: CreateBucket, ListBuckets, HeadBucket,
+// GetBucketLocation, ListObjects, ListObjectsV2, HeadObject and GetObject. Other
+// operations are answered with NotImplemented, which names them. It checks no
+// signatures.
 func Handler(s *Store, region string, log *slog.Logger) http.Handler {
 	return &handler{store: s, region: region, log: log}
 }
@@ -30,6 +32,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	var err error
 	switch op := operation(r, bucket, key); op {
+	case "CreateBucket":
+		err = h.createBucket(w, r, bucket)
 	case "ListBuckets":
 		err = h.listBuckets(w, r)
 	case "HeadBucket":
@@ -43,7 +47,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "":
 		err = faultf(methodNotAllowed, "%s cannot be used here.", r.Method)
 	default:
-		err = faultf(notImplemented, "%s is not supported. Objects can be listed and read.", op)
+		err = faultf(notImplemented, "%s is not supported. Buckets can be made, and objects can be listed and read.", op)
 	}
 	if err != nil {
 		h.refuse(w, r, err)
@@ -56,6 +60,33 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			"request", w.Header().Get("X-Amz-Request-Id"), "error", err)
 	}
 	writeError(w, r, err)
+}
+
+// olderRegion is the region that is older than the operations on regions, which
+// treat it in ways of its own.
+const olderRegion = "us-east-1"
+
+// maxBucketConfiguration is the most bytes that the settings of a new bucket may
+// have.
+const maxBucketConfiguration = 16 << 10
+
+// createBucket makes a bucket. To make one's own again is refused, and is
+// nothing in the older region, as on S3.
+func (h *handler) createBucket(w http.ResponseWriter, r *http.Request, bucket string) error {
+	var wanted createBucketConfiguration
+	err := xml.NewDecoder(io.LimitReader(r.Body, maxBucketConfiguration)).Decode(&wanted)
+	if err != nil && err != io.EOF {
+		return faultf(malformedXML, "The settings of bucket %s cannot be read as XML.", bucket)
+	}
+	if region := wanted.LocationConstraint; region != "" && region != h.region {
+		return faultf(illegalLocation, "Bucket %s cannot be made in region %s. This server's is %s.", bucket, region, h.region)
+	}
+	err = h.store.CreateBucket(r.Context(), bucket)
+	if err != nil && !(hearth.KindOf(err) == hearth.KindExists && h.region == olderRegion) {
+		return err
+	}
+	w.Header().Set("Location", "/"+bucket)
+	return nil
 }
 
 func (h *handler) listBuckets(w http.ResponseWriter, r *http.Request) error {
@@ -81,8 +112,8 @@ func (h *handler) getBucketLocation(w http.ResponseWriter, r *http.Request, buck
 		return err
 	}
 	answer := locationConstraint{Region: h.region}
-	if h.region == "us-east-1" {
-		answer.Region = "" // the region that is older than the operation
+	if h.region == olderRegion {
+		answer.Region = ""
 	}
 	return writeXML(w, http.StatusOK, answer)
 }

@@ -407,6 +407,56 @@ func TestHandler_Buckets(t *testing.T) {
 }
 
 // Ensure that an operation which is not there is refused by its name.
+func TestHandler_CreateBucket(t *testing.T) {
+	store, client, url := serve(t)
+	create := func(name, region string) error {
+		_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+			Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)},
+		})
+		return err
+	}
+	t.Run("in the server's region", func(t *testing.T) {
+		if err := create("mine", "eu-central-1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Bucket(t.Context(), "mine"); err != nil {
+			t.Error(err)
+		}
+		wantCode(t, create("mine", "eu-central-1"), "BucketAlreadyOwnedByYou", http.StatusConflict)
+	})
+	t.Run("again, in the older region", func(t *testing.T) {
+		server := httptest.NewServer(objects.Handler(store, "us-east-1", slog.New(slog.DiscardHandler)))
+		defer server.Close()
+		for range 2 {
+			out, err := clientOf(server.URL).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("older")})
+			if err != nil || aws.ToString(out.Location) != "/older" {
+				t.Errorf("%+v, %v", out, err)
+			}
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		wantCode(t, create("elsewhere", "eu-west-1"), "IllegalLocationConstraintException", http.StatusBadRequest)
+		wantCode(t, create("Capital", "eu-central-1"), "InvalidBucketName", http.StatusBadRequest)
+		request, err := http.NewRequestWithContext(t.Context(), "PUT", url+"/broken", strings.NewReader("<Create"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if text, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "MalformedXML") {
+			t.Errorf("%s: %s", response.Status, text)
+		}
+		for _, name := range []string{"elsewhere", "broken"} {
+			if _, err := store.Bucket(t.Context(), name); err == nil {
+				t.Errorf("bucket %s was made", name)
+			}
+		}
+	})
+}
+
 func TestHandler_NotImplemented(t *testing.T) {
 	_, _, url := serve(t)
 	for _, c := range []struct{ method, address, operation string }{
@@ -421,7 +471,6 @@ func TestHandler_NotImplemented(t *testing.T) {
 		{"GET", "/hearth/a?attributes", "GetObjectAttributes"},
 		{"PUT", "/hearth/a?tagging", "PutObjectTagging"},
 		{"POST", "/hearth/a?select&select-type=2", "SelectObjectContent"},
-		{"PUT", "/new-bucket", "CreateBucket"},
 		{"DELETE", "/hearth", "DeleteBucket"},
 		{"POST", "/hearth?delete", "DeleteObjects"},
 		{"GET", "/hearth?versions", "ListObjectVersions"},

@@ -134,7 +134,7 @@ func (s *Service) checkPlaces(ctx context.Context, session hearth.Session) error
 	example := hearth.Calculation{WorkingDirectory: c.WorkingDirectory + "/" + session.ID} // as long as an id of its own
 	err := s.objects.Check(ctx, hearth.Object{URI: example.ResultDocumentURI(), Encryption: c.Encryption})
 	if refusedForGood(err) {
-		return hearth.Errorf(hearth.KindInvalid, "The results of WorkGroup %s cannot be kept: %s Change its ResultConfiguration, and start the session again.", session.WorkGroup, hearth.MessageOf(err))
+		return hearth.Errorf(hearth.KindInvalid, "The results of WorkGroup %s cannot be kept: %s Mend that, or change its ResultConfiguration, and start the session again.", session.WorkGroup, hearth.MessageOf(err))
 	}
 	for _, uri := range session.Logs().Copies {
 		if err == nil {

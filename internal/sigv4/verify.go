@@ -130,7 +130,7 @@ func (v *Verifier) checkScope(c credential) *Error {
 		return fault(FaultScope, fmt.Sprintf("Credential should be scoped to correct service: '%s'.", v.Service))
 	}
 	if c.region == "" || v.Region != "" && c.region != v.Region {
-		return fault(FaultScope, fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", c.region))
+		return fault(FaultScope, fmt.Sprintf("Credential should be scoped to a valid region, not '%s'. This server's is %s.", c.region, v.Region))
 	}
 	return nil
 }

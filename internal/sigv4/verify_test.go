@@ -282,7 +282,7 @@ func TestVerifier_Faults(t *testing.T) {
 		},
 		{
 			"another region", signed(replace("/us-east-1/", "/mars-1/")),
-			sigv4.FaultScope, "InvalidSignatureException", "Credential should be scoped to a valid region, not 'mars-1'.",
+			sigv4.FaultScope, "InvalidSignatureException", "Credential should be scoped to a valid region, not 'mars-1'. This server's is us-east-1.",
 		},
 		{
 			"another day", signed(replace("/20261010/", "/20261009/")),
