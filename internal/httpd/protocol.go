@@ -3,6 +3,7 @@ package httpd
 import (
 	"encoding/xml"
 	"io"
+	"mime"
 	"net/http"
 
 	"hearth"
@@ -27,12 +28,33 @@ type awsJSON struct{}
 
 func (awsJSON) idHeader() string { return "X-Amzn-Requestid" }
 
-func (awsJSON) refuse(w http.ResponseWriter, _ *http.Request, refusal *sigv4.Error) {
+func (awsJSON) refuse(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error) {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
+		refuseQuery(w, refusal)
+		return
+	}
 	awsjson.WriteError(w, &awsjson.Error{Type: refusal.Fault.Code(), Status: refusal.Fault.Status(), Message: refusal.Message})
 }
 
 func (awsJSON) fail(w http.ResponseWriter, _ *http.Request) {
 	awsjson.WriteError(w, &awsjson.Error{Type: "InternalServerException", Status: http.StatusInternalServerError, Message: internalMessage})
+}
+
+// queryError is an error in the protocol of older services such as STS. Their
+// clients come here when all of AWS was pointed at this server.
+type queryError struct {
+	XMLName xml.Name `xml:"ErrorResponse"`
+	Error   struct{ Type, Code, Message string }
+
+	RequestID string `xml:"RequestId"`
+}
+
+func refuseQuery(w http.ResponseWriter, refusal *sigv4.Error) {
+	answer := queryError{RequestID: w.Header().Get(awsJSON{}.idHeader())}
+	answer.Error.Type, answer.Error.Code = "Sender", refusal.Fault.Code()
+	answer.Error.Message = refusal.Message + " This server is Athena and S3 and no other service: " +
+		"set AWS_ENDPOINT_URL_ATHENA and AWS_ENDPOINT_URL_S3 instead of AWS_ENDPOINT_URL."
+	writeXML(w, refusal.Fault.Status(), "text/xml", answer)
 }
 
 // plain is the protocol of browsers.
@@ -96,11 +118,15 @@ func (p s3XML) fail(w http.ResponseWriter, r *http.Request) {
 func (p s3XML) write(w http.ResponseWriter, r *http.Request, status int, e s3Error) {
 	e.Resource = r.URL.Path
 	e.RequestID = w.Header().Get(p.idHeader())
-	body, err := xml.Marshal(e)
+	writeXML(w, status, "application/xml", e)
+}
+
+func writeXML(w http.ResponseWriter, status int, contentType string, answer any) {
+	body, err := xml.Marshal(answer)
 	if err != nil {
 		panic("httpd: " + err.Error()) // strings can always be written
 	}
-	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	io.WriteString(w, xml.Header+string(body))
 }

@@ -563,6 +563,27 @@ func TestServer_Shutdown(t *testing.T) {
 	})
 }
 
+// Ensure that clients of other services can read the refusal: their protocol
+// is that of STS.
+func TestServer_OtherServices(t *testing.T) {
+	s := open(t, nil)
+	body := "Action=GetCallerIdentity&Version=2011-06-15"
+	r := s.request(t, "POST", "/", body)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	response, answer := s.send(t, s.sign(t, r, "sts", body))
+	var e struct {
+		XMLName   xml.Name `xml:"ErrorResponse"`
+		Error     struct{ Type, Code, Message string }
+		RequestID string `xml:"RequestId"`
+	}
+	if err := xml.Unmarshal([]byte(answer), &e); err != nil {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	if response.StatusCode != http.StatusBadRequest || e.Error.Code != "InvalidSignatureException" || !strings.Contains(e.Error.Message, "AWS_ENDPOINT_URL_ATHENA") || e.RequestID == "" {
+		t.Errorf("%s: %+v", response.Status, e)
+	}
+}
+
 // Ensure that S3's own client works with signatures, as a whole.
 func TestServer_S3(t *testing.T) {
 	store, err := objects.Open(t.TempDir())
