@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -58,4 +59,34 @@ func repository(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return filepath.Dir(strings.TrimSpace(string(out)))
+}
+
+// What npm installs comes from the public registry, and is what it was when it
+// was locked.
+func TestNPMLocks(t *testing.T) {
+	out, err := exec.Command("git", "-C", repository(t), "ls-files", "*package-lock.json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	locks := strings.Fields(string(out))
+	if len(locks) == 0 {
+		t.Fatal("there is no package-lock.json")
+	}
+	for _, lock := range locks {
+		text, err := os.ReadFile(filepath.Join(repository(t), lock))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var content struct {
+			Packages map[string]struct{ Resolved, Integrity string }
+		}
+		if err := json.Unmarshal(text, &content); err != nil {
+			t.Fatalf("%s: %v", lock, err)
+		}
+		for name, p := range content.Packages {
+			if name != "" && (!strings.HasPrefix(p.Resolved, "https://registry.npmjs.org/") || !strings.HasPrefix(p.Integrity, "sha512-")) {
+				t.Errorf("%s: %s is from %q with the integrity %q", lock, name, p.Resolved, p.Integrity)
+			}
+		}
+	}
 }

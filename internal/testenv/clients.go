@@ -15,11 +15,16 @@ import (
 
 // clients are the AWS clients that the conformance tests drive the server
 // with. botocore is pinned because its model and its signing are the oracle.
-var clients = []string{"boto3==1.43.11", "botocore==1.43.11", "awscli==1.45.11", "PyAthena==3.40.0"}
+var clients = []string{"boto3==1.43.11", "botocore==1.43.11", "awscli==1.45.11", "PyAthena==3.40.0", "awswrangler==3.17.1"}
 
-// Clients are AWS's own tools and a library that uses them.
+// dbtAthena is dbt with its Athena adapter, which cannot be beside PyAthena's
+// newest. Later releases of dbt-core than this line get a part of theirs from
+// elsewhere than the package index.
+var dbtAthena = []string{"dbt-athena==1.11.1", "dbt-core==1.11.16", "boto3==1.43.11", "botocore==1.43.11"}
+
+// Clients are AWS's own tools and libraries that use them.
 type Clients struct {
-	Python string // a Python with boto3 and PyAthena
+	Python string // a Python with boto3, PyAthena and awswrangler
 	Bin    string // the folder with `aws`
 }
 
@@ -27,26 +32,47 @@ type Clients struct {
 // all packages and runs.
 func PythonClients(t testing.TB) Clients {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := filepath.Join(virtualEnvironment(t, clients), "bin")
+	return Clients{Python: filepath.Join(bin, "python"), Bin: bin}
+}
+
+// DBTPython installs dbt in the manner of PythonClients, and gives a Python
+// that has it.
+func DBTPython(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(virtualEnvironment(t, dbtAthena), "bin", "python")
+}
+
+// virtualEnvironment makes a folder with a Python that has the packages.
+func virtualEnvironment(t testing.TB, packages []string) string {
+	t.Helper()
 	python, err := clientPython()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256([]byte(python + " " + strings.Join(clients, " ")))
-	dir := filepath.Join(cache, "hearth-test", "clients-"+hex.EncodeToString(sum[:6]))
+	dir := cached(t, "clients", python+" "+strings.Join(packages, " "))
 	if err := once(dir, func() error {
 		if err := run(python, "-m", "venv", dir); err != nil {
 			return err
 		}
 		pip := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check"}
-		return run(filepath.Join(dir, "bin", "python"), append(pip, clients...)...)
+		return run(filepath.Join(dir, "bin", "python"), append(pip, packages...)...)
 	}); err != nil {
-		t.Fatalf("installing %s: %v", strings.Join(clients, ", "), err)
+		t.Fatalf("installing %s: %v", strings.Join(packages, ", "), err)
 	}
-	return Clients{Python: filepath.Join(dir, "bin", "python"), Bin: filepath.Join(dir, "bin")}
+	return dir
+}
+
+// cached names a folder in the user's cache for what is installed from a
+// description.
+func cached(t testing.TB, name, description string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(description))
+	return filepath.Join(cache, "hearth-test", name+"-"+hex.EncodeToString(sum[:6]))
 }
 
 // clientPython finds a Python that the clients run on: 3.10 or newer.
