@@ -53,6 +53,7 @@ func TestHearth(t *testing.T) {
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
 		{"encryption", encryption},
+		{"operations", operations},
 		{"run", run},
 		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
