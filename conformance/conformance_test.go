@@ -39,6 +39,9 @@ func TestHearth(t *testing.T) {
 		{"README", readme},
 		{"boto3", boto3},
 		{"PyAthena", pyAthena},
+		{"awswrangler", awswrangler},
+		{"dbt", dbt},
+		{"other clients", others},
 		{"commands", commands},
 	} {
 		t.Run(story.name, func(t *testing.T) {

@@ -1,10 +1,14 @@
 """PyAthena's SparkCursor, by environment variables alone, after its own live tests."""
 
+import asyncio
+import tempfile
 import textwrap
 
-from pyathena import connect
+from pyathena import aio_connect, connect
+from pyathena.aio.spark.cursor import AioSparkCursor
 from pyathena.error import OperationalError
 from pyathena.model import AthenaCalculationExecution
+from pyathena.spark.async_cursor import AsyncSparkCursor
 from pyathena.spark.cursor import SparkCursor
 
 connection = connect(work_group="primary", s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=SparkCursor)
@@ -60,6 +64,50 @@ try:
     other = connection.cursor(session_id=cursor.session_id)
     other.execute("print(df.count())")
     assert other.get_std_out() == "3", other.get_std_out()
+
+    # A file, a table, and SQL on it.
+    folder = tempfile.mkdtemp()
+    with open(f"{folder}/people.csv", "w") as file:
+        file.write("name,age\nann,30\nbob,41\n")
+    cursor.execute(
+        textwrap.dedent(
+            f"""
+            people = spark.read.option("header", True).option("inferSchema", True).csv("file://{folder}/people.csv")
+            people.write.mode("overwrite").saveAsTable("people_of_pyathena")
+            spark.sql("select name from people_of_pyathena where age > 40").show()
+            spark.sql("drop table people_of_pyathena")
+            """
+        )
+    )
+    assert cursor.get_std_out() == "+----+\n|name|\n+----+\n| bob|\n+----+", cursor.get_std_out()
+
+    # The cursor of futures, in the same session.
+    futures = connection.cursor(AsyncSparkCursor, session_id=cursor.session_id)
+    calculation, future = futures.execute("print('later')")
+    done = future.result(60)
+    assert (done.calculation_id, done.state) == (calculation, AthenaCalculationExecution.STATE_COMPLETED)
+    assert futures.get_std_out(done).result(60) == "later"
+    calculation, future = futures.execute("\nfoobar")
+    done = future.result(60)
+    assert done.state == AthenaCalculationExecution.STATE_FAILED
+    assert futures.get_std_error(done).result(60) == error
+    calculation, future = futures.execute("import time\ntime.sleep(600)")
+    futures.cancel(calculation).result(60)
+    assert future.result(60).state == AthenaCalculationExecution.STATE_CANCELED
+
+    # The cursor of asyncio, in the same session.
+    async def aio():
+        elsewhere = await aio_connect(work_group="primary", s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=AioSparkCursor)
+        other = await asyncio.to_thread(elsewhere.cursor, session_id=cursor.session_id)
+        await other.execute("print('awaited')")
+        assert await other.get_std_out() == "awaited"
+        try:
+            await other.execute("\nfoobar")
+            raise AssertionError("foobar is defined")
+        except OperationalError as e:
+            assert str(e) == error, e
+
+    asyncio.run(aio())
 
     try:
         connection.cursor(session_id="00000000-0000-0000-0000-000000000000")
