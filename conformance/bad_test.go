@@ -173,12 +173,19 @@ func (c *client) signed(operation string, body []byte) *http.Request {
 
 func (c *client) sign(operation string, body []byte, key, secret, service string, at time.Time) *http.Request {
 	request := c.unsigned(operation, body)
+	c.signRequest(request, body, aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}, service, at)
+	return request
+}
+
+func (c *client) signRequest(request *http.Request, body []byte, keys aws.Credentials, service string, at time.Time) {
 	sum := sha256.Sum256(body)
-	keys := aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}
 	if err := v4.NewSigner().SignHTTP(context.Background(), keys, request, hex.EncodeToString(sum[:]), service, c.env["AWS_REGION"], at); err != nil {
 		c.t.Fatal(err)
 	}
-	return request
+}
+
+func (c *client) key() aws.Credentials {
+	return aws.Credentials{AccessKeyID: c.env["AWS_ACCESS_KEY_ID"], SecretAccessKey: c.env["AWS_SECRET_ACCESS_KEY"]}
 }
 
 // answered is an answer as it came.

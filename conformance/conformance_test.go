@@ -36,6 +36,7 @@ func TestHearth(t *testing.T) {
 		{"bad input", badInput},
 		{"bad signatures", badSignatures},
 		{"notebook page", notebookPage},
+		{"wire", wire},
 		{"README", readme},
 		{"boto3", boto3},
 		{"PyAthena", pyAthena},
