@@ -168,6 +168,7 @@ var probes = []probe{
 		operation: "StartCalculationExecution", input: `{"SessionId":"${session}","CodeBlock":"1"}`,
 		once: types.SessionStateTerminated, because: "a TERMINATED session", says: "Session is in the TERMINATED state; needs to be IDLE to accept Calculations.",
 	},
+	{operation: "CreatePresignedNotebookUrl", input: `{"SessionId":"${session}"}`, because: "a TERMINATED session", says: "Session is in the TERMINATED state"},
 	{operation: "DeleteWorkGroup", input: `{"WorkGroup":"${group}","RecursiveDeleteOption":true}`},
 	{operation: "DeleteWorkGroup", input: `{"WorkGroup":"${group}"}`, because: "an unknown workgroup", says: "is not found"},
 }
