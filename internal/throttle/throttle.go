@@ -5,7 +5,6 @@ package throttle
 import (
 	"math"
 	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -24,25 +23,22 @@ func (l Limit) bucket() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(l.Rate), burst)
 }
 
-// Throttle counts calls. Make it with New.
+// Throttle counts calls. Make it with New. It remembers all principals and
+// operations that it was asked about, so both have to be known ones.
 type Throttle struct {
 	limit      Limit
 	operations map[string]Limit
 
 	mu      sync.Mutex
 	buckets map[bucketOf]*rate.Limiter
-	tidyAt  int // how many buckets there have to be to look for idle ones
 }
 
 type bucketOf struct{ principal, operation string }
 
-// fewBuckets are not worth looking through.
-const fewBuckets = 1024
-
 // New makes a Throttle: operations have the limits that are given by their
 // names, and all others have limit.
 func New(limit Limit, operations map[string]Limit) *Throttle {
-	return &Throttle{limit: limit, operations: operations, buckets: map[bucketOf]*rate.Limiter{}, tidyAt: fewBuckets}
+	return &Throttle{limit: limit, operations: operations, buckets: map[bucketOf]*rate.Limiter{}}
 }
 
 // Allow counts a call and reports whether it may be answered. One that may not
@@ -57,26 +53,11 @@ func (t *Throttle) Allow(principal, operation string) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
 	of := bucketOf{principal, operation}
 	bucket, known := t.buckets[of]
 	if !known {
-		if len(t.buckets) >= t.tidyAt {
-			t.tidy(now)
-		}
 		bucket = limit.bucket()
 		t.buckets[of] = bucket
 	}
-	return bucket.AllowN(now, 1)
-}
-
-// tidy forgets the buckets that are full again, as new ones are. So there are
-// never more than twice as many as were ever in use at once.
-func (t *Throttle) tidy(now time.Time) {
-	for of, bucket := range t.buckets {
-		if bucket.TokensAt(now) >= float64(bucket.Burst()) {
-			delete(t.buckets, of)
-		}
-	}
-	t.tidyAt = max(fewBuckets, 2*len(t.buckets))
+	return bucket.Allow()
 }

@@ -1,7 +1,6 @@
 package throttle
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,30 +69,5 @@ func TestThrottle(t *testing.T) {
 	})
 	t.Run("is off without a rate", func(t *testing.T) {
 		want(t, "at once", allowed(New(Limit{Burst: 1}, nil), "a", "GetSession"), 1000)
-	})
-	fill := func(throttle *Throttle, prefix string) {
-		for i := range fewBuckets {
-			throttle.Allow(fmt.Sprint(prefix, i), "GetSession")
-		}
-	}
-	t.Run("forgets who has not called for long", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			throttle := New(Limit{Rate: 1, Burst: 2}, nil)
-			fill(throttle, "a")
-			time.Sleep(time.Second)
-			throttle.Allow("last", "GetSession")
-			if n := len(throttle.buckets); n != 1 {
-				t.Errorf("there are %d buckets, and one is in use", n)
-			}
-		})
-	})
-	t.Run("remembers who has called just now", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			throttle := New(Limit{Rate: 1, Burst: 1}, nil)
-			fill(throttle, "a")
-			time.Sleep(900 * time.Millisecond)
-			fill(throttle, "b")
-			want(t, "the first", allowed(throttle, "a0", "GetSession"), 0)
-		})
 	})
 }
