@@ -438,6 +438,9 @@ func TestDriver_Output(t *testing.T) {
 		if rest, err := io.ReadAll(r); err != nil || string(rest) != "two\n" {
 			t.Errorf("it goes on with %q, %v", rest, err)
 		}
+		if rest, err := io.ReadAll(written); err != nil || len(rest) > 0 {
+			t.Errorf("what was written by then goes on with %q, %v", rest, err)
+		}
 		story.await(hearth.CalculationEnded)
 	})
 	t.Run("need not be waited for", func(t *testing.T) {

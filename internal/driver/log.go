@@ -30,12 +30,11 @@ func (d *Drivers) Log(ctx context.Context, sessionID string, offset int64, follo
 		return nil, unreadable(err)
 	}
 	if !follow {
-		// No further than it reaches now, or a busy driver's would never end.
-		info, err := file.Stat()
+		now, err := untilNow(file, offset)
 		if err != nil {
-			return nil, errors.Join(unreadable(err), file.Close())
+			return nil, unreadable(err)
 		}
-		return logNow{io.NewSectionReader(file, offset, max(0, info.Size()-offset)), file}, nil
+		return now, nil
 	}
 	var launch shim.Launch
 	if _, err = shim.Load(bundle, shim.LaunchFile, &launch); err == nil {
@@ -55,12 +54,6 @@ func (d *Drivers) Log(ctx context.Context, sessionID string, offset int64, follo
 		return file, nil
 	}
 	return nil, errors.Join(ctx.Err(), unreachable(sessionID, err), file.Close())
-}
-
-// logNow is a log as far as it reached when it was opened.
-type logNow struct {
-	io.Reader
-	io.Closer
 }
 
 // growingLog is a log to which a driver writes.

@@ -37,13 +37,17 @@ func (d *driver) Output(ctx context.Context, calculationID string, stream hearth
 	return nil, errors.Join(ctx.Err(), unreachable(d.sessionID, err), file.Close())
 }
 
-// Written opens a calculation's file.
+// Written opens a calculation's file as it is now.
 func (d *driver) Written(_ context.Context, calculationID string, stream hearth.Stream) (io.ReadSeekCloser, error) {
 	file, err := d.file(calculationID, string(stream))
 	if err != nil {
 		return nil, err
 	}
-	return file, nil
+	now, err := untilNow(file, 0)
+	if err != nil {
+		return nil, hearth.Internal(err, "read the output of calculation "+calculationID)
+	}
+	return now, nil
 }
 
 // Result opens the result document.
@@ -70,6 +74,20 @@ func (d *driver) file(calculationID, name string) (*os.File, error) {
 		return nil, hearth.Internal(err, "read "+name+" of calculation "+calculationID)
 	}
 	return file, nil
+}
+
+// untilNow reads a file from offset on, no further than it reaches now: one that
+// busy code writes would never end. It takes the file over, and closes it when
+// there is an error.
+func untilNow(file *os.File, offset int64) (io.ReadSeekCloser, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return struct {
+		*io.SectionReader
+		io.Closer
+	}{io.NewSectionReader(file, offset, max(0, info.Size()-offset)), file}, nil
 }
 
 // output is a file that grows.
