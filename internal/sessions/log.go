@@ -36,7 +36,7 @@ func (s *Service) Log(ctx context.Context, sessionID string, offset int64, follo
 		case follow:
 			return nil, true, nil
 		}
-		return nil, false, hearth.Errorf(hearth.KindNotFound, "Session %s has no log yet: its driver is being launched.", sessionID)
+		return nil, false, hearth.Errorf(hearth.KindNotFound, "Session %s has no log yet: its driver has not been launched.", sessionID)
 	})
 	if err == nil && log == nil {
 		err = errLeaving
@@ -70,8 +70,8 @@ func (s *Service) copiedLog(ctx context.Context, session hearth.Session, offset 
 }
 
 // publishLog copies the log of a driver that has ended to where the decision
-// has to have it, encrypted as its results are. A place that refuses it for good does not hold up the
-// session's end, which says so.
+// has to have it, encrypted as the session's results are. A place that refuses
+// it for good does not hold up the session's end, whose note says so.
 func (s *Service) publishLog(ctx context.Context, session hearth.Session, decision step) (step, error) {
 	for _, uri := range decision.log {
 		content, err := s.drivers.Log(ctx, session.ID, 0, false)

@@ -12,8 +12,8 @@ import (
 
 // Resume takes up the sessions that an earlier server left. It returns when
 // all are being tended; each finds its driver, or learns of its loss, or waits
-// for its turn, by itself.
-// What else drivers have left is looked through beside that, and then each hour.
+// for its turn, by itself. What else drivers have left is looked through beside
+// that, and then each hour.
 func (s *Service) Resume(ctx context.Context) error {
 	live, err := s.store.LiveSessions(ctx)
 	if err != nil {
