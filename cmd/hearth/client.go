@@ -131,7 +131,7 @@ func (c *client) callWhile(ctx context.Context, operation, state string, request
 	if state != "" {
 		header.Set(athena.HoldHeader, state)
 	}
-	response, err := c.send(ctx, "athena", http.MethodPost, "/", header, body)
+	response, err := c.post(ctx, header, body)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +144,27 @@ func (c *client) callWhile(ctx context.Context, operation, state string, request
 		return content, nil
 	}
 	return content, json.Unmarshal(content, answer)
+}
+
+// whenThrottled are the pauses before a call is made again that came too soon.
+var whenThrottled = [...]time.Duration{
+	100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 3200 * time.Millisecond,
+}
+
+// post sends a call of the Athena API, and again when it came too soon, as
+// AWS's clients do: a program's result should not be lost to a throttle.
+func (c *client) post(ctx context.Context, header http.Header, body []byte) (*http.Response, error) {
+	for attempt := 0; ; attempt++ {
+		response, err := c.send(ctx, "athena", http.MethodPost, "/", header, body)
+		if refusal, ok := errors.AsType[*apiError](err); !ok || refusal.Message != "Rate exceeded" || attempt == len(whenThrottled) {
+			return response, err
+		}
+		select {
+		case <-time.After(whenThrottled[attempt]):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // get reads from Hearth's own REST.

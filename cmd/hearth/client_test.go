@@ -71,6 +71,30 @@ func TestClient_call(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a call that came too soon is made again, and one over a quota is not", func(t *testing.T) {
+		refusals := []string{"Rate exceeded", "Maximum allowed sessions reached: the account has 1 of 1 sessions."}
+		c := dial(t, serveFunc(t, func(w http.ResponseWriter, _ *http.Request) {
+			if len(refusals) > 0 {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprintf(w, `{"__type": "TooManyRequestsException", "Message": %q}`, refusals[0])
+				refusals = refusals[1:]
+			}
+		}))
+		if _, err := c.call(t.Context(), "GetSession", session, nil); err == nil || !strings.HasPrefix(err.Error(), "Maximum allowed sessions") {
+			t.Error(err)
+		}
+	})
+	t.Run("a call that came too soon is given up when nobody waits for it", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := dial(t, serveFunc(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"__type": "ThrottlingException", "Message": "Rate exceeded"}`)
+			cancel()
+		}))
+		if _, err := c.call(ctx, "GetSession", session, nil); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 	t.Run("a server that went away is followed to its successor", func(t *testing.T) {
 		gone := httptest.NewServer(http.NotFoundHandler())
 		gone.Close()
