@@ -114,8 +114,12 @@ func once(dir string, install func() error) error {
 	return os.WriteFile(complete, nil, 0o644)
 }
 
-func run(name string, args ...string) error {
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+func run(name string, args ...string) error { return runIn("", name, args...) }
+
+func runIn(dir, name string, args ...string) error {
+	command := exec.Command(name, args...)
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return nil

@@ -46,7 +46,8 @@ func JavaScriptClients(t testing.TB, folder string) JavaScript {
 				return err
 			}
 		}
-		return run(npm[0], append(npm[1:], "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir)...)
+		// Not with --prefix: npm would look for the machine's settings there.
+		return runIn(dir, npm[0], append(npm[1:], "ci", "--no-audit", "--no-fund", "--ignore-scripts")...)
 	}); err != nil {
 		t.Fatalf("npm ci of %s: %v", folder, err)
 	}
