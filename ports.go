@@ -48,6 +48,9 @@ type Store interface {
 	// Claims lists what sessions that have not ended take of quotas, oldest
 	// first. One that was Waiting when its end was asked for takes nothing.
 	Claims(ctx context.Context) ([]Claim, error)
+	// SessionOfToken gives the session that was created with a token. It returns
+	// KindNotFound when there is none and KindIdempotencyMismatch.
+	SessionOfToken(ctx context.Context, token Token) (Session, error)
 	// Session returns KindNotFound (SessionNotFound).
 	Session(ctx context.Context, id string) (Session, error)
 	// Sessions lists newest first; sessions added meanwhile never shift a
@@ -75,8 +78,8 @@ type Store interface {
 	// Apply makes all the steps of a change, or none of them: each is a write
 	// guarded by the states that may lead to its To, and one row in the event
 	// log. A step to the state that is already there changes reason, times and
-	// figures only; a final state takes none. Each step of a session but the one
-	// to TERMINATING ends its Waiting. It returns KindNotFound, and
+	// figures only; a final state takes none. Each step of a session but those
+	// to its end ends its Waiting. It returns KindNotFound, and
 	// KindConflict when a guard refuses. Recorded times never go back: a step
 	// whose At is before the last one's is recorded at the last one's.
 	Apply(ctx context.Context, change Change) error

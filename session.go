@@ -73,8 +73,8 @@ type Session struct {
 
 	State             SessionState
 	StateChangeReason string // why it is in State; the real cause when FAILED
-	// Waiting is true as long as quotas hold the session back. It has no
-	// driver then: it is CREATING, or TERMINATING until that is carried out.
+	// Waiting is true as long as quotas hold the session back, and when it has
+	// ended without its turn. It never had a driver then.
 	Waiting    bool
 	StartedAt  time.Time
 	ModifiedAt time.Time // never goes back

@@ -110,6 +110,9 @@ func TestQueue(t *testing.T) {
 		if s.StateChangeReason != hearth.ReasonTerminated || s.DPUMillis != 0 {
 			t.Errorf("reason %q, %d DPU ms", s.StateChangeReason, s.DPUMillis)
 		}
+		if executors := s.Executors(); len(executors) != 0 {
+			t.Errorf("it had %+v", executors)
+		}
 		w.waits(third.ID, "position 1 of 1")
 		w.ends(first.ID, d)
 		if d = <-w.drivers.launched; d.launch.SessionID != third.ID {

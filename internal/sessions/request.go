@@ -25,6 +25,27 @@ const launchPatience = 2 * time.Second
 // session that waits. What goes wrong after the session is recorded is told by
 // its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
+	token := token(principal, "StartSession", r.Token, r)
+	session, err := s.prepare(ctx, principal, r)
+	if err != nil {
+		return s.startedBefore(ctx, token, err)
+	}
+	recorded, created, err := s.store.CreateSession(ctx, session, s.quotas, token)
+	if err != nil || !created {
+		return s.placed(ctx, recorded, err)
+	}
+	s.tend(session.ID, s.launch)
+	if recorded.Waiting {
+		return recorded, nil
+	}
+
+	patience, stop := context.WithTimeout(ctx, launchPatience)
+	defer stop()
+	return s.AwaitSession(patience, session.ID, hearth.SessionCreating)
+}
+
+// prepare makes the session that a request asks for, or refuses it.
+func (s *Service) prepare(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
 	s.mu.Lock()
 	ending := s.ending
 	s.mu.Unlock()
@@ -39,22 +60,18 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	if err != nil {
 		return hearth.Session{}, err
 	}
-	if err := s.checkPlaces(ctx, session); err != nil {
-		return hearth.Session{}, err
-	}
+	return session, s.checkPlaces(ctx, session)
+}
 
-	recorded, created, err := s.store.CreateSession(ctx, session, s.quotas, token(principal, "StartSession", r.Token, r))
-	if err != nil || !created {
-		return s.placed(ctx, recorded, err)
+// startedBefore gives the session of a request that was carried out before and
+// is refused now, because its workgroup has changed since, say.
+func (s *Service) startedBefore(ctx context.Context, token *hearth.Token, refusal error) (hearth.Session, error) {
+	if token != nil {
+		if session, err := s.store.SessionOfToken(ctx, *token); err == nil {
+			return s.placed(ctx, session, nil)
+		}
 	}
-	s.tend(session.ID, s.launch)
-	if recorded.Waiting {
-		return recorded, nil
-	}
-
-	patience, stop := context.WithTimeout(ctx, launchPatience)
-	defer stop()
-	return s.AwaitSession(patience, session.ID, hearth.SessionCreating)
+	return hearth.Session{}, refusal
 }
 
 func newSession(now time.Time, principal string, group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Session, error) {

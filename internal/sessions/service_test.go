@@ -243,6 +243,14 @@ func TestStart(t *testing.T) {
 		d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "killed"})
 		w.awaitSession(s.ID, hearth.SessionFailed)
 		again()
+		w.objects.gone = true // what would be refused now was not then
+		again()
+		if err := w.service.UpdateWorkGroup(t.Context(), "primary", func(g *hearth.WorkGroup) { g.Enabled = false }); err != nil {
+			t.Fatal(err)
+		}
+		again()
+		_, err = w.service.Start(t.Context(), "KEY", hearth.SessionRequest{WorkGroup: "primary", Token: token, Description: "other"})
+		refused(t, err, hearth.KindInvalid, "disabled")
 	})
 }
 

@@ -116,7 +116,7 @@ func (s *Store) enterSession(ctx context.Context, tx *sql.Tx, c hearth.SessionCh
 			sql.Named("phases", jsonColumn{c.Phases}),
 			sql.Named("journal_offset", c.JournalOffset),
 			sql.Named("end_requested", c.EndRequested),
-			sql.Named("waiting", c.To == hearth.SessionTerminating),
+			sql.Named("waiting", c.To == hearth.SessionTerminating || c.To.Ended()),
 		})
 }
 

@@ -121,6 +121,19 @@ func tokenColumns(token *hearth.Token) []any {
 	return []any{token.Scope, token.Value, token.Digest}
 }
 
+// SessionOfToken implements hearth.Store.
+func (s *Store) SessionOfToken(ctx context.Context, token hearth.Token) (hearth.Session, error) {
+	var digest string
+	session, err := scanSession(s.read.QueryRowContext(ctx, selectSessionOfToken, token.Scope, token.Value), &digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return hearth.Session{}, hearth.Errorf(hearth.KindNotFound, "No session was created with the token.")
+	}
+	if err := replay(err, digest, &token); err != nil {
+		return hearth.Session{}, failure(err, serverDatabase, "find the session of a token")
+	}
+	return session, nil
+}
+
 // Session implements hearth.Store.
 func (s *Store) Session(ctx context.Context, id string) (hearth.Session, error) {
 	session, err := scanSession(s.session.QueryRowContext(ctx, id))

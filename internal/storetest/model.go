@@ -206,7 +206,7 @@ func (m *model) stepSession(s *hearth.Session, c hearth.SessionChange) {
 	s.DPUMillis += c.AddDPUMillis
 	s.JournalOffset = max(s.JournalOffset, c.JournalOffset)
 	s.EndRequested = s.EndRequested || c.EndRequested
-	s.Waiting = s.Waiting && c.To == hearth.SessionTerminating
+	s.Waiting = s.Waiting && (c.To == hearth.SessionTerminating || c.To.Ended())
 	if c.Phases != nil {
 		s.Phases = c.Phases
 	}

@@ -37,6 +37,33 @@ func (s suite) tokens(t *testing.T) {
 		same(t, again, now)
 	})
 
+	t.Run("give their session alone", func(t *testing.T) {
+		store := s.open(t)
+		token := hearth.Token{Scope: "scope", Value: "value", Digest: "digest"}
+		_, err := store.SessionOfToken(t.Context(), token)
+		refused(t, err, hearth.KindNotFound)
+		first, _, err := store.CreateSession(t.Context(), sessionIn(hearth.SessionCreating), hearth.Quotas{}, &token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := store.SessionOfToken(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, again, first)
+		for _, other := range []struct {
+			token hearth.Token
+			kind  hearth.Kind
+		}{
+			{hearth.Token{Scope: "other", Value: "value", Digest: "digest"}, hearth.KindNotFound},
+			{hearth.Token{Scope: "scope", Value: "other", Digest: "digest"}, hearth.KindNotFound},
+			{hearth.Token{Scope: "scope", Value: "value", Digest: "other"}, hearth.KindIdempotencyMismatch},
+		} {
+			_, err := store.SessionOfToken(t.Context(), other.token)
+			refused(t, err, other.kind)
+		}
+	})
+
 	t.Run("a replay of a calculation wins over its session's state", func(t *testing.T) {
 		store := s.open(t)
 		session := addSession(t, store, sessionIn(hearth.SessionIdle))
