@@ -154,6 +154,10 @@ func (s *server) drivers() *driver.Drivers {
 			if err != nil {
 				return shim.Process{}, nil, err
 			}
+			if s.settings.LightDrivers {
+				kernel, err := engine.Light(launch, bundle)
+				return kernel, nil, err
+			}
 			return engine.Processes(launch, bundle)
 		},
 		EndGrace:          s.settings.EndGrace.Duration,

@@ -59,6 +59,11 @@ type Config struct {
 	// writes sizes: a number and k, m, g or t. Default: 2g.
 	DriverMemory string `toml:"driver_memory"`
 
+	// LightDrivers starts drivers without Spark: the engine's Python alone, with
+	// neither spark nor sc. It is for tests of what surrounds Spark, which then
+	// take a second and not ten. Default: false.
+	LightDrivers bool `toml:"light_drivers"`
+
 	// Java is the java program of a Java 17 installation. Default: found on
 	// the machine, or installed with the engine.
 	Java string `toml:"java"`

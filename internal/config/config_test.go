@@ -70,6 +70,7 @@ func TestLoad(t *testing.T) {
 			account = "000000000001"
 			region = "eu-central-1"
 			driver_memory = "512m"
+			light_drivers = true
 			java = "/opt/java/bin/java"
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"

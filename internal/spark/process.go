@@ -92,6 +92,16 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Pro
 	return kernel, jvm, nil
 }
 
+// Light says which process is a driver without Spark: the kernel alone. It
+// returns KindInvalid for a working directory that is not there.
+func (e *Engine) Light(launch hearth.Launch, bundle string) (shim.Process, error) {
+	return shim.Process{
+		Argv: []string{e.Python.Program, filepath.Join(bundle, shim.KernelFile)},
+		Env:  e.environment(launch),
+		Dir:  launch.WorkingDirectory,
+	}, checkDirectory(launch.WorkingDirectory)
+}
+
 // checkDirectory refuses a working directory that the code could not work in.
 func checkDirectory(dir string) error {
 	info, err := os.Stat(dir)

@@ -158,6 +158,28 @@ func TestEngine_Processes(t *testing.T) {
 		}
 	})
 
+	t.Run("without Spark are the kernel alone", func(t *testing.T) {
+		engine, bundle := pretended(t), t.TempDir()
+		launch := launch
+		launch.WorkingDirectory = bundle
+		kernel, err := engine.Light(launch, bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, _ := processes(t, engine, launch, bundle)
+		if !slices.Equal(kernel.Argv, with.Argv) || kernel.Dir != with.Dir {
+			t.Errorf("it is %+v, and with Spark %+v", kernel, with)
+		}
+		gateway := "HEARTH_GATEWAY=" + filepath.Join(bundle, shim.GatewayFile)
+		if !slices.Equal(append(kernel.Env, gateway), with.Env) {
+			t.Errorf("its environment is %q, and with Spark %q", kernel.Env, with.Env)
+		}
+		launch.WorkingDirectory = filepath.Join(bundle, "nonsuch")
+		if _, err := engine.Light(launch, bundle); hearth.KindOf(err) != hearth.KindInvalid {
+			t.Errorf("in a directory that is not there: %v", err)
+		}
+	})
+
 	t.Run("cannot be had without Java", func(t *testing.T) {
 		engine := pretended(t)
 		if err := os.Remove(engine.Java.Program); err != nil {
