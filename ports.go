@@ -187,9 +187,10 @@ type Drivers interface {
 // Adoption is what a server finds of a driver after a restart.
 type Adoption string
 
-// The four cases, in the order in which they are looked for.
+// The five cases, in the order in which they are looked for.
 const (
 	Alive         Adoption = "alive"                     // it answers; its journal is read on from where it was left
+	Silent        Adoption = "silent"                    // it is there and does not answer: Follow waits for it, and gives it up in the end
 	ExitedAway    Adoption = "exited while we were away" // it left its exit and its whole journal
 	NeverLaunched Adoption = "launch never finished"     // intended, but no process was started: launch it again
 	Gone          Adoption = "gone without a trace"      // it ran, and neither answers nor left an exit
@@ -221,12 +222,15 @@ type Driver interface {
 	// an interrupt to ending itself, each step with a deadline, and tells by
 	// events. Cancelling what does not run does nothing.
 	Cancel(ctx context.Context, calculationID string) error
-	// End stops the driver, by force after a grace time. Events tell when.
+	// End stops the driver, by force after a grace time, also when it does not
+	// answer. Events tell when.
 	End(ctx context.Context) error
 	// Follow reads the journal from an offset on and calls handle with each
 	// event in order, until the driver has exited (the last event is
 	// DriverExited), handle returns an error, or ctx is done. A driver that was
-	// lost without an exit ends its journal with a DriverExited that says so.
+	// lost without an exit ends its journal with a DriverExited that says so;
+	// one that does not answer is DriverUnresponsive until it does, and is
+	// killed when it has not for too long.
 	Follow(ctx context.Context, offset int64, handle func(DriverEvent) error) error
 	// Output opens what a calculation wrote to a stream, from offset on. Reads
 	// block while the calculation runs and end with io.EOF after it ended. It

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -22,6 +23,11 @@ type driver struct {
 	sessionID string
 	bundle    string
 	token     string
+	config    *Config
+}
+
+func (d *Drivers) driver(sessionID, bundle, token string) *driver {
+	return &driver{sessionID: sessionID, bundle: bundle, token: token, config: &d.config}
 }
 
 // connection is a shim's attention.
@@ -34,6 +40,9 @@ type connection struct {
 
 // errNoSocket says that nobody listens, rather than listens badly.
 var errNoSocket = errors.New("the shim does not listen")
+
+// errRefused says that somebody answers who does not want us.
+var errRefused = errors.New("the shim refused")
 
 // Timeouts are for a shim that is stopped or starved. What it replies to may
 // have had to wait for the disk.
@@ -61,7 +70,7 @@ func (d *driver) connect(ctx context.Context, hello shim.Message) (*connection, 
 		welcome, err = c.receive()
 		c.pid = welcome.PID
 		if err == nil && welcome.Type != shim.MessageWelcome {
-			err = fmt.Errorf("the shim refused: %s", welcome.Error)
+			err = fmt.Errorf("%w: %s", errRefused, welcome.Error)
 		}
 	}
 	if err = errors.Join(err, conn.SetDeadline(time.Time{})); err != nil {
@@ -86,6 +95,31 @@ func (c *connection) receive() (m shim.Message, err error) {
 		return m, err
 	}
 	return m, json.Unmarshal(frame, &m)
+}
+
+// errNothing says that nothing came in time; there is no harm in trying again.
+var errNothing = errors.New("the shim says nothing")
+
+// receiveWithin returns errNothing when no message has begun to come by then.
+func (c *connection) receiveWithin(patience time.Duration) (m shim.Message, err error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return m, err
+	}
+	if _, err := c.in.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+		return m, errNothing
+	}
+	if err := c.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
+		return m, err
+	}
+	return c.receive()
+}
+
+// ping asks for an answer, whatever it is.
+func (c *connection) ping() error {
+	return errors.Join(
+		c.SetWriteDeadline(time.Now().Add(replyTimeout)),
+		kernel.WriteFrame(c, shim.Message{Type: shim.MessageRequest, Op: shim.OpPing}),
+	)
 }
 
 // request has the shim do something and returns its refusal.
@@ -124,9 +158,20 @@ func (d *driver) Cancel(ctx context.Context, calculationID string) error {
 	return d.stop(ctx, shim.Message{Op: shim.OpInterrupt, Calculation: calculationID})
 }
 
-// End asks the driver to end.
+// End asks the driver to end, and kills one that counts as unresponsive by the
+// time that it has not answered.
 func (d *driver) End(ctx context.Context) error {
-	return d.stop(ctx, shim.Message{Op: shim.OpEnd})
+	for silence := time.Duration(0); ; {
+		began := time.Now()
+		err := d.stop(ctx, shim.Message{Op: shim.OpEnd})
+		if err == nil || ctx.Err() != nil || errors.Is(err, errRefused) {
+			return err
+		}
+		if silence += min(time.Since(began), longestBeat); silence >= d.config.UnresponsiveAfter {
+			d.config.Log.Warn("a driver that was to end is killed, because its shim does not answer", "session", d.sessionID, "error", err)
+			return d.kill()
+		}
+	}
 }
 
 // stop is a request whose purpose a driver that has ended fulfils.

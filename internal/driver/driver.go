@@ -144,6 +144,23 @@ func killLeftovers(bundle string) error {
 	return id.KillLeftovers()
 }
 
+// kill ends a driver whose shim does not answer. Before the shim has started
+// processes, only its lock tells who it is.
+func (d *driver) kill() error {
+	var id shim.Identity
+	found, err := shim.Load(d.bundle, shim.IdentityFile, &id)
+	if err == nil && !found {
+		found, err = shim.Load(d.bundle, shim.LockFile, &id)
+	}
+	if err == nil && !found {
+		err = errors.New("nothing tells which process its shim is")
+	}
+	if err != nil {
+		return err
+	}
+	return id.Kill()
+}
+
 // unreachable says that a driver's shim does not answer.
 func unreachable(sessionID string, err error) *hearth.Error {
 	return &hearth.Error{

@@ -14,27 +14,83 @@ import (
 )
 
 // Follow reads the journal through the shim while it lives and from its file
-// when it does not.
+// when it does not. A shim that is there and does not answer is waited for.
 func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
-	f := &following{offset: offset, handle: handle}
-	lost := d.followShim(ctx, f)
-	if lost == nil || f.refused != nil {
-		return f.refused
+	f, err := d.following(offset, handle)
+	if err != nil {
+		return hearth.Internal(err, "read the journal of session "+d.sessionID)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	for {
+		lost := d.followShim(ctx, f)
+		if lost == nil || f.refused != nil {
+			return f.refused
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if done, err := d.followFile(f); done || err != nil {
+			return errors.Join(err, d.clear())
+		}
+		// A shim that is killed loses its connections a moment before its lock.
+		if d.unlockedSoon(ctx) {
+			return d.followEnd(f)
+		}
+		if ctx.Err() != nil || errors.Is(lost, errRefused) {
+			return errors.Join(ctx.Err(), unreachable(d.sessionID, lost))
+		}
+		if err := f.missed(); err != nil {
+			return err
+		}
+		if f.silence >= d.config.LostAfter {
+			d.config.Log.Warn("a driver is killed, because its shim does not answer", "session", d.sessionID, "for", f.silence, "error", lost)
+			if err := d.kill(); err != nil {
+				return hearth.Internal(err, "kill the driver of session "+d.sessionID)
+			}
+		}
+	}
+}
+
+// followShim returns nil after the exit, and an error when the shim cannot be
+// asked or has been silent for too long.
+func (d *driver) followShim(ctx context.Context, f *following) error {
+	conn, err := d.connect(ctx, shim.Message{From: &f.offset})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := f.heard(); err != nil {
+		return err
+	}
+	for asked := false; ; {
+		m, err := conn.receiveWithin(d.config.Heartbeat)
+		last := false
+		switch {
+		case err == nil:
+			asked, err = false, f.heard()
+			if err == nil && m.Type == shim.MessageEvent && m.Event != nil { // else it answers a ping, or is newer
+				last, err = f.take(*m.Event, m.Next)
+			}
+		case errors.Is(err, errNothing) && !asked:
+			asked, err = true, conn.ping()
+			f.asked = time.Now()
+		case errors.Is(err, errNothing) && f.silence < d.config.LostAfter:
+			err = f.missed()
+		}
+		if last || err != nil {
+			return err
+		}
+	}
+}
+
+// followEnd reads what is left when the shim is gone.
+func (d *driver) followEnd(f *following) error {
+	if err := d.clear(); err != nil {
+		return err
 	}
 	if done, err := d.followFile(f); done || err != nil {
 		return err
 	}
-	// A shim that is killed loses its connections a moment before its lock.
-	if !d.unlockedSoon(ctx) {
-		return errors.Join(ctx.Err(), unreachable(d.sessionID, lost))
-	}
-	if done, err := d.followFile(f); done || err != nil {
-		return err
-	}
-	exit, err := d.missingExit()
+	exit, err := d.missingExit(f.silence)
 	if err != nil {
 		return hearth.Internal(err, "find out how the driver of session "+d.sessionID+" ended")
 	}
@@ -42,46 +98,16 @@ func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.Dr
 	return err
 }
 
-// following is how far Follow is.
-type following struct {
-	offset  int64
-	handle  func(hearth.DriverEvent) error
-	refused error // what handle returned
-}
-
-// take passes an event on, if it is one that the application knows, and
-// reports whether it was the last.
-func (f *following) take(e shim.Event, next int64) (last bool, err error) {
-	f.offset = next
-	event, known := eventOf(e, next)
-	if !known {
-		return false, nil
+// clear removes what a shim that was killed could not.
+func (d *driver) clear() error {
+	locked, err := shim.Locked(d.bundle)
+	if err == nil && !locked {
+		err = shim.Clear(d.bundle)
 	}
-	if f.refused = f.handle(event); f.refused != nil {
-		return false, f.refused
-	}
-	return event.Type == hearth.DriverExited, nil
-}
-
-// followShim returns nil after the exit.
-func (d *driver) followShim(ctx context.Context, f *following) error {
-	conn, err := d.connect(ctx, shim.Message{From: &f.offset})
 	if err != nil {
-		return err
+		return hearth.Internal(err, "remove what the driver of session "+d.sessionID+" left")
 	}
-	defer conn.Close()
-	for {
-		m, err := conn.receive()
-		if err != nil {
-			return err
-		}
-		if m.Type != shim.MessageEvent || m.Event == nil {
-			continue // of a newer shim
-		}
-		if last, err := f.take(*m.Event, m.Next); last || err != nil {
-			return err
-		}
-	}
+	return nil
 }
 
 // followFile reports whether the journal had the exit.
@@ -110,8 +136,9 @@ func (d *driver) unlockedSoon(ctx context.Context) bool {
 }
 
 // missingExit gives the exit of a driver whose journal has none: the one that
-// was saved beside it, or else one that says that its shim was lost.
-func (d *driver) missingExit() (shim.Event, error) {
+// was saved beside it, or else one that says that its shim was lost, or was
+// killed after a silence that was too long.
+func (d *driver) missingExit(silence time.Duration) (shim.Event, error) {
 	var exit shim.Event
 	if found, err := shim.Load(d.bundle, shim.ExitFile, &exit); err != nil || found {
 		return exit, err
@@ -123,6 +150,8 @@ func (d *driver) missingExit() (shim.Event, error) {
 	}
 	exit = shim.Event{Type: shim.EventExited, At: shim.Seconds(time.Now()), Cause: shim.CauseFault}
 	switch {
+	case silence >= d.config.LostAfter:
+		exit.Reason = fmt.Sprintf("The driver was killed because the process that supervises it has not answered for %v", silence.Round(time.Second))
 	case !found:
 		exit.Reason = "The driver is gone without a trace: it has left no record of its processes"
 	case identity.BootID != shim.BootID():
@@ -132,9 +161,6 @@ func (d *driver) missingExit() (shim.Event, error) {
 		if err := identity.KillLeftovers(); err != nil {
 			return exit, err
 		}
-	}
-	if err := os.RemoveAll(filepath.Join(d.bundle, shim.TemporaryDir)); err != nil {
-		return exit, err
 	}
 	exit.Calculation, err = d.unfinished()
 	return exit, err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,16 +31,20 @@ func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driv
 	if err != nil || adoption != hearth.NeverLaunched {
 		return found, err
 	}
-	started := time.Now()
+	begun := time.Now()
 	intent, err := d.intend(ctx, launch, bundle)
 	if err != nil {
 		return nil, err
 	}
+	started := d.driver(launch.SessionID, bundle, intent.Token)
 	if err := d.startShim(ctx, launch.SessionID, bundle); err != nil {
+		if ctx.Err() == nil {
+			_ = started.clear() // why it did not start counts for more
+		}
 		return nil, err
 	}
-	d.config.Log.Info("driver launched", "session", launch.SessionID, "took", time.Since(started))
-	return &driver{sessionID: launch.SessionID, bundle: bundle, token: intent.Token}, nil
+	d.config.Log.Info("driver launched", "session", launch.SessionID, "took", time.Since(begun))
+	return started, nil
 }
 
 // intend makes the bundle. It is on disk when it returns.
@@ -144,11 +149,19 @@ func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // or it would stay a zombie as long as the server lives
 
+	if err := said.SetReadDeadline(time.Now().Add(d.config.LostAfter)); err != nil {
+		return cannot(err.Error())
+	}
 	defer context.AfterFunc(ctx, func() { _ = said.SetReadDeadline(time.Now()) })()
 	var started shim.Started
 	if err := json.NewDecoder(said).Decode(&started); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err() // the shim goes on: a second launch finds it
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) { // it was stopped, or hangs
+			err := errors.Join(cmd.Process.Kill(), <-ended)
+			d.config.Log.Warn("a shim was killed, because it did not get ready", "session", sessionID, "error", err)
+			return cannot(fmt.Sprintf("its shim has not answered for %v and was killed", d.config.LostAfter))
 		}
 		return cannot(lastLine(bundle, <-ended))
 	}

@@ -10,7 +10,7 @@ import (
 	"hearth/internal/shim"
 )
 
-// Recover finds the driver that an earlier server launched, in four cases.
+// Recover finds the driver that an earlier server launched, in five cases.
 //
 // Alive: the bundle's lock is held, which only a living shim does, and what
 // holds it answers to the driver's token with the number in shim.json. A number
@@ -27,9 +27,10 @@ import (
 // started themselves and left behind is killed, known by the shim's session,
 // the boot, and having started after the shim.
 //
-// A shim that has the lock and does not answer in time is none of these: it may
-// be stopped or the machine be short of breath, so Recover returns
-// KindUnavailable and is to be tried again.
+// Silent: the lock is held, and what holds it does not answer in time. It may be
+// stopped, or the machine be short of breath: whoever follows it waits.
+//
+// A shim that answers and refuses us is none of these, but KindUnavailable.
 func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver, hearth.Adoption, error) {
 	bundle, err := d.bundle(sessionID)
 	if err != nil {
@@ -44,7 +45,7 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 	if err != nil {
 		return unreadable(err)
 	}
-	found := &driver{sessionID: sessionID, bundle: bundle, token: launch.Token}
+	found := d.driver(sessionID, bundle, launch.Token)
 
 	locked, err := shim.Locked(bundle)
 	if err != nil {
@@ -57,8 +58,15 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 		}
 		// A shim that is leaving has its exit on record, and its lock a moment
 		// longer.
-		if exited, err := found.exited(); err != nil || !exited {
-			return nil, "", unreachable(sessionID, errors.Join(silent, err))
+		switch exited, err := found.exited(); {
+		case err != nil:
+			return unreadable(err)
+		case !exited && errors.Is(silent, errRefused):
+			return nil, "", unreachable(sessionID, silent)
+		case !exited && ctx.Err() != nil:
+			return nil, "", ctx.Err()
+		case !exited:
+			return found, hearth.Silent, nil
 		}
 	}
 	spawned, err := shim.Load(bundle, shim.IdentityFile, &identity)
@@ -92,7 +100,7 @@ func (d *driver) greet(ctx context.Context) error {
 			defer conn.Close()
 			var identity shim.Identity
 			if found, err := shim.Load(d.bundle, shim.IdentityFile, &identity); err != nil || found && identity.PID != conn.pid {
-				return errors.Join(err, fmt.Errorf("process %d answers for process %d", conn.pid, identity.PID))
+				return errors.Join(err, fmt.Errorf("%w: process %d answers for process %d", errRefused, conn.pid, identity.PID))
 			}
 			return nil
 		}

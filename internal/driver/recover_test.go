@@ -160,28 +160,24 @@ subprocess.Popen(["sleep", "1000"], preexec_fn=lambda: os.setpgid(0, 0))`)
 			t.Errorf("after a restart its exit is %+v", e)
 		}
 	})
-	t.Run("a shim that is stopped is not given up", func(t *testing.T) {
+	t.Run("silent", func(t *testing.T) {
 		b := newBench(t, nil)
 		d, story := b.launch(hearth.Launch{SessionID: "one"})
-		pid := b.identity("one").PID
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
+		_, end := b.run(d, story, "kept = 41")
+		stopShim(b, "one")
+		found, adoption, err := b.Recover(t.Context(), "one")
+		if err != nil || adoption != hearth.Silent {
+			t.Fatalf("it is found %q, %v", adoption, err)
 		}
-		eventually(t, "the shim is stopped", func() bool {
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			return err == nil && strings.Contains(string(stat), ") T ")
-		})
-		_, adoption, err := b.Recover(t.Context(), "one")
-		if hearth.KindOf(err) != hearth.KindUnavailable || adoption != "" {
-			t.Errorf("it is found %q, %v", adoption, err)
-		}
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
+		again := b.follow(found, end.Offset)
+		contShim(b, "one")
+		again.await(hearth.DriverResponsive) // an earlier server may have told that it does not
 		if _, adoption, err := b.Recover(t.Context(), "one"); err != nil || adoption != hearth.Alive {
 			t.Errorf("after that it is found %q, %v", adoption, err)
 		}
-		b.run(d, story, "1")
+		if id, _ := b.run(found, again, "print(kept + 1)"); b.output(found, id, hearth.Stdout) != "42\n" {
+			t.Error("its variables are not there")
+		}
 	})
 }
 

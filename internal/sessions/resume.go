@@ -93,7 +93,7 @@ func (s *Service) sweepOne(ctx context.Context, id string) error {
 		return s.drivers.Remove(ctx, id)
 	}
 	driver, adoption, err := s.drivers.Recover(ctx, id)
-	if err != nil || adoption != hearth.Alive {
+	if err != nil || adoption != hearth.Alive && adoption != hearth.Silent {
 		return err
 	}
 	s.log.Warn("a driver whose session is not live is told to end", "session", id)

@@ -15,7 +15,7 @@ import (
 // Names of a bundle's files. A bundle is the directory of one driver.
 const (
 	LaunchFile   = "launch.json" // Launch: what was asked for; there before any process is
-	LockFile     = "lock"        // locked by the shim as long as it lives
+	LockFile     = "lock"        // locked by the shim as long as it lives; has its Identity
 	IdentityFile = "shim.json"   // Identity: there as soon as the driver's processes are
 	SocketName   = "socket"      // where the shim listens
 	JournalFile  = "journal"     // Events, one a line
@@ -113,6 +113,20 @@ func Load(bundle, name string, value any) (bool, error) {
 		return false, fmt.Errorf("read %s: %w", filepath.Join(bundle, name), err)
 	}
 	return true, nil
+}
+
+// Clear removes what a shim that was killed could not.
+func Clear(bundle string) error {
+	err := errors.Join(
+		os.RemoveAll(filepath.Join(bundle, TemporaryDir)),
+		os.RemoveAll(filepath.Join(bundle, SocketName)),
+		os.RemoveAll(filepath.Join(bundle, ballastFile)),
+	)
+	half, _ := filepath.Glob(filepath.Join(bundle, "*.new")) // its only error is of the pattern
+	for _, path := range half {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // Locked reports whether a shim has the bundle.

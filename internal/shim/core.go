@@ -223,6 +223,8 @@ func (c *core) onFinished(now time.Time, m kernel.Message) []effect {
 
 func (c *core) onAsked(now time.Time, a asked) []effect {
 	switch a.op {
+	case OpPing:
+		return []effect{answer{a.answer, ""}}
 	case OpExecute:
 		return c.onExecute(now, a)
 	case OpInterrupt:

@@ -198,6 +198,20 @@ func (id Identity) KillLeftovers() error {
 	})
 }
 
+// Kill ends a driver whose shim does not answer: the shim, and then what is
+// left of the driver.
+func (id Identity) Kill() error {
+	if id.BootID != BootID() {
+		return nil
+	}
+	if p, err := readProcess(id.PID); err == nil && p.start == id.StartTime && !p.zombie {
+		if err := killOne(p); err != nil {
+			return err
+		}
+	}
+	return id.KillLeftovers()
+}
+
 // waiting says how many bytes a pipe holds.
 func waiting(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCINQ) }
 

@@ -33,6 +33,14 @@ func killFamily() error                                { return nil }
 // KillLeftovers does nothing.
 func (Identity) KillLeftovers() error { return nil }
 
+// Kill kills the shim's number, whoever has it now.
+func (id Identity) Kill() error {
+	if err := syscall.Kill(id.PID, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		return err
+	}
+	return nil
+}
+
 func waiting(fd int) (int, error) {
 	const fionread = 0x4004667f
 	return unix.IoctlGetInt(fd, fionread)

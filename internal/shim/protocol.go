@@ -161,8 +161,10 @@ const (
 	MessageOutput  = "output"
 )
 
-// Operations of a request.
+// Operations of a request. A ping does nothing but to be answered; so is it by
+// a shim that does not know it.
 const (
+	OpPing      = "ping"
 	OpExecute   = "execute"
 	OpInterrupt = "interrupt"
 	OpEnd       = "end"

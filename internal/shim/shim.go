@@ -115,6 +115,14 @@ func (s *shim) lock() error {
 	if err == nil && found {
 		err = errors.New("this driver ran before")
 	}
+	if err != nil {
+		return err
+	}
+	// Whoever waits for this process in vain has to know whom to kill.
+	self, err := json.Marshal(Identity{Protocol: Protocol, BootID: BootID(), At: Seconds(time.Now()), PID: os.Getpid(), StartTime: startTime(os.Getpid())})
+	if err == nil {
+		_, err = syscall.Pwrite(fd, self, 0)
+	}
 	return err
 }
 
