@@ -79,9 +79,11 @@ type Store interface {
 	// guarded by the states that may lead to its To, and one row in the event
 	// log. A step to the state that is already there changes reason, times and
 	// figures only; a final state takes none. Each step of a session but those
-	// to its end ends its Waiting. It returns KindNotFound, and
-	// KindConflict when a guard refuses. Recorded times never go back: a step
-	// whose At is before the last one's is recorded at the last one's.
+	// to its end ends its Waiting. It returns KindNotFound, and KindConflict when
+	// a guard refuses, or when a session would end without its calculation, which
+	// may have been submitted since the change was decided. Recorded times never
+	// go back: a step whose At is before the last one's is recorded at the last
+	// one's.
 	Apply(ctx context.Context, change Change) error
 	// Events gives the event log of a session and its calculations, oldest
 	// first. It returns KindNotFound (SessionNotFound).

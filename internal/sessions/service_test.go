@@ -25,6 +25,7 @@ type world struct {
 	objects *objects
 	service *sessions.Service
 	quotas  hearth.Quotas
+	before  func(hearth.Change) // is called before each change of the store
 	keep    time.Duration
 }
 
@@ -38,7 +39,7 @@ func newWorld(t *testing.T, options ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.store = store
+	w.store = &meddled{Store: store, before: w.before}
 	t.Cleanup(func() {
 		w.service.Close()
 		if err := store.Close(); err != nil {
@@ -56,6 +57,20 @@ func newWorld(t *testing.T, options ...func(*world)) *world {
 		}
 	}
 	return w
+}
+
+// meddled is a store that lets somebody come in between a decision and its
+// record.
+type meddled struct {
+	hearth.Store
+	before func(hearth.Change)
+}
+
+func (m *meddled) Apply(ctx context.Context, change hearth.Change) error {
+	if m.before != nil {
+		m.before(change)
+	}
+	return m.Store.Apply(ctx, change)
 }
 
 const role = "arn:aws:iam::123456789012:role/hearth"
@@ -344,6 +359,30 @@ func TestSubmit(t *testing.T) {
 		_, err := w.service.Submit(t.Context(), "KEY", hearth.CalculationRequest{SessionID: s.ID, Code: "2"})
 		refused(t, err, hearth.KindConflict, "Session is in the FAILED state")
 	})
+}
+
+// A calculation that was taken in the moment in which its driver was found dead
+// was CREATING for ever: the session's end had been decided without it.
+func TestSubmit_WhileTheDriverDies(t *testing.T) {
+	var c hearth.Calculation
+	var w *world
+	w = newWorld(t, func(world *world) {
+		world.before = func(change hearth.Change) {
+			if c.ID != "" || change.Session == nil || change.Session.To != hearth.SessionFailed {
+				return
+			}
+			var err error
+			if c, err = w.service.Submit(t.Context(), "KEY", hearth.CalculationRequest{SessionID: change.Session.ID, Code: "1"}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	s, d := w.idle()
+	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "The driver was killed by signal 9"})
+	w.awaitSession(s.ID, hearth.SessionFailed)
+	if c = w.awaitCalculation(c.ID, hearth.CalculationFailed); c.StateChangeReason != "The driver was killed by signal 9" {
+		t.Errorf("reason %q", c.StateChangeReason)
+	}
 }
 
 func TestCancel(t *testing.T) {

@@ -53,10 +53,25 @@ func (s *Store) Apply(ctx context.Context, change hearth.Change) error {
 			}
 		}
 		if c := change.Calculation; c != nil {
-			return s.applyCalculation(ctx, tx, *c)
+			if err := s.applyCalculation(ctx, tx, *c); err != nil {
+				return err
+			}
+		}
+		if c := change.Session; c != nil && c.To.Ended() {
+			return s.refuseAlone(ctx, tx, c.ID)
 		}
 		return nil
 	})
+}
+
+// refuseAlone refuses that a session ends and its calculation does not.
+func (s *Store) refuseAlone(ctx context.Context, tx *sql.Tx, sessionID string) error {
+	var live bool
+	err := tx.StmtContext(ctx, s.hasLive).QueryRowContext(ctx, sessionID).Scan(&live)
+	if err == nil && live {
+		err = hearth.Errorf(hearth.KindConflict, "Session %s cannot end before its calculation does.", sessionID)
+	}
+	return err
 }
 
 func (s *Store) applySession(ctx context.Context, tx *sql.Tx, c hearth.SessionChange) error {

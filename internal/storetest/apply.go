@@ -302,6 +302,21 @@ func (s suite) allOrNothing(t *testing.T) {
 		})
 	}
 
+	t.Run("nothing when a session would end without its calculation", func(t *testing.T) {
+		store := s.open(t)
+		c := addCalculation(t, store, hearth.CalculationCreating)
+		session, events := sessionOf(t, store, c.SessionID), eventsOf(t, store, c.SessionID)
+		end := hearth.Change{Session: &hearth.SessionChange{ID: session.ID, To: hearth.SessionFailed, At: after(time.Second)}}
+		refused(t, store.Apply(t.Context(), end), hearth.KindConflict, session.ID)
+		same(t, sessionOf(t, store, session.ID), session)
+		same(t, eventsOf(t, store, session.ID), events)
+
+		end.Calculation = &hearth.CalculationChange{ID: c.ID, To: hearth.CalculationFailed, At: after(time.Second)}
+		apply(t, store, end)
+		same(t, sessionOf(t, store, session.ID).State, hearth.SessionFailed)
+		same(t, calculationOf(t, store, c.ID).State, hearth.CalculationFailed)
+	})
+
 	t.Run("all when both are allowed", func(t *testing.T) {
 		store := s.open(t)
 		c := addCalculation(t, store, hearth.CalculationRunning)

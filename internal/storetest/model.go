@@ -182,6 +182,9 @@ func (m *model) apply(change hearth.Change) error {
 		}
 		next.stepCalculation(calculation, *c)
 	}
+	if c := change.Session; c != nil && c.To.Ended() && next.liveCalculation(c.ID) != nil {
+		return hearth.Errorf(hearth.KindConflict, "refused")
+	}
 	*m = *next
 	return nil
 }

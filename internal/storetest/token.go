@@ -74,6 +74,9 @@ func (s suite) tokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, to := range []hearth.SessionState{hearth.SessionBusy, hearth.SessionTerminating, hearth.SessionTerminated} {
+			if to.Ended() {
+				first = stepCalculation(t, store, hearth.CalculationChange{ID: first.ID, To: hearth.CalculationCanceled, At: noon})
+			}
 			step(t, store, hearth.SessionChange{ID: session.ID, To: to, At: noon})
 			again, created, err := store.CreateCalculation(t.Context(), wanted, token)
 			if created || err != nil {
