@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -381,6 +382,33 @@ func TestSubmit_WhileTheDriverDies(t *testing.T) {
 	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "The driver was killed by signal 9"})
 	w.awaitSession(s.ID, hearth.SessionFailed)
 	if c = w.awaitCalculation(c.ID, hearth.CalculationFailed); c.StateChangeReason != "The driver was killed by signal 9" {
+		t.Errorf("reason %q", c.StateChangeReason)
+	}
+}
+
+// A stop that was answered while the files of a lost calculation were being
+// published was forgotten: the end that had been decided before it was written.
+func TestCancel_WhileTheDriverDies(t *testing.T) {
+	var w *world
+	var once sync.Once
+	w = newWorld(t, func(world *world) {
+		world.before = func(change hearth.Change) {
+			if change.Session == nil || change.Session.To != hearth.SessionFailed {
+				return
+			}
+			once.Do(func() {
+				if state, err := w.service.Cancel(t.Context(), change.Calculation.ID); state != hearth.CalculationCanceling || err != nil {
+					t.Errorf("answered %s, %v", state, err)
+				}
+			})
+		}
+	})
+	s, d := w.idle()
+	c := w.submit(s.ID)
+	w.told(d, "execute "+c.ID)
+	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "The driver was killed by signal 9"})
+	w.awaitSession(s.ID, hearth.SessionFailed)
+	if c = w.awaitCalculation(c.ID, hearth.CalculationCanceled); c.StateChangeReason != "The driver was killed by signal 9" {
 		t.Errorf("reason %q", c.StateChangeReason)
 	}
 }
