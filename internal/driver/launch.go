@@ -38,9 +38,14 @@ func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driv
 	}
 	started := d.driver(launch.SessionID, bundle, intent.Token)
 	if err := d.startShim(ctx, launch.SessionID, bundle); err != nil {
-		if ctx.Err() == nil {
-			_ = started.clear() // why it did not start counts for more
+		if ctx.Err() != nil {
+			return nil, err
 		}
+		// The shim of a server that was killed meanwhile may have been quicker.
+		if found, adoption, _ := d.Recover(ctx, launch.SessionID); adoption == hearth.Alive || adoption == hearth.Silent {
+			return found, nil
+		}
+		_ = started.clear() // why it did not start counts for more
 		return nil, err
 	}
 	d.config.Log.Info("driver launched", "session", launch.SessionID, "took", time.Since(begun))

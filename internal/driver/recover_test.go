@@ -286,6 +286,26 @@ func TestDrivers_Launch(t *testing.T) {
 			t.Errorf("launched again after its end, it is not what it was: %+v", e)
 		}
 	})
+	t.Run("gives the driver of a server that was killed, though its shim is late", func(t *testing.T) {
+		var b *bench
+		b = newBench(t, func(c *driver.Config) {
+			c.Prepare = func(ctx context.Context, launch hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
+				// Nothing of the other was there when this launch looked for it.
+				other := driver.New(config(b.dir, testenv.Python(t)))
+				if _, err := other.Launch(ctx, launch); err != nil {
+					t.Error(err)
+				}
+				return light(testenv.Python(t))(ctx, launch, bundle)
+			}
+		})
+		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		story := b.follow(d, 0)
+		story.await(hearth.DriverReady)
+		b.run(d, story, "1")
+	})
 	t.Run("says what the machine lacks", func(t *testing.T) {
 		python := testenv.Python(t)
 		for name, c := range map[string]struct {

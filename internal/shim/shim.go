@@ -107,7 +107,7 @@ func (s *shim) lock() error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockSoon(fd); err != nil {
 		return fmt.Errorf("another shim has this driver: %w", err)
 	}
 	var before Identity
@@ -124,6 +124,16 @@ func (s *shim) lock() error {
 		_, err = syscall.Pwrite(fd, self, 0)
 	}
 	return err
+}
+
+// lockSoon passes over whoever only looks whether the bundle is locked.
+func lockSoon(fd int) error {
+	for deadline := time.Now().Add(200 * time.Millisecond); ; time.Sleep(time.Millisecond) {
+		err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // spawn starts the processes and makes them known.
