@@ -62,6 +62,7 @@ var rooms = map[string]room{
 	"internal/config":     {[]string{"."}, nil, "a manual of settings that needs none of what they set"},
 
 	"internal/testenv": {everything, nil, "tests of the whole need the whole"},
+	"internal/chaos":   {everything, nil, "it breaks the whole"},
 	"bench":            {everything, nil, "it measures the whole"},
 	"cmd/hearth":       {everything, nil, "the only wiring"},
 }
