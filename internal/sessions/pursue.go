@@ -293,7 +293,11 @@ func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lo
 		}
 	}
 	result, err := driver.Result(ctx, c.ID)
-	if hearth.KindOf(err) == hearth.KindNotFound {
+	switch {
+	case err == nil && lost: // it was written, and its shim killed before it told of the end
+		err = result.Close()
+		result = lostResult(end)
+	case hearth.KindOf(err) == hearth.KindNotFound:
 		result, err = lostResult(end), nil
 	}
 	if err != nil {

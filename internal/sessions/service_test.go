@@ -360,6 +360,18 @@ func TestSubmit(t *testing.T) {
 		_, err := w.service.Submit(t.Context(), "KEY", hearth.CalculationRequest{SessionID: s.ID, Code: "2"})
 		refused(t, err, hearth.KindConflict, "Session is in the FAILED state")
 	})
+	t.Run("a driver that was lost before it told of an end has no result", func(t *testing.T) {
+		w := newWorld(t)
+		s, d := w.idle()
+		c := w.submit(s.ID)
+		w.told(d, "execute "+c.ID)
+		d.writes(c.ID, "result", `{"status":"ok","exit_status":0}`)
+		d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitFault, Reason: "The driver was killed by signal 9"})
+		c = w.awaitCalculation(c.ID, hearth.CalculationFailed)
+		if result := w.objects.text(c.ResultURI() + "result.json"); !strings.Contains(result, `"status":"error"`) {
+			t.Errorf("its result is %s", result)
+		}
+	})
 }
 
 // A calculation that was taken in the moment in which its driver was found dead
