@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -121,6 +122,15 @@ func (h *history) trouble(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.troubles = append(h.troubles, trouble{time.Now(), what})
+}
+
+// frozen reports whether some process of the role was stopped in between.
+func (h *history) frozen(v victim, from, to time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.faults, func(f fault) bool {
+		return f.Victim == v && f.Frozen > 0 && f.At.Before(to) && f.At.Add(f.Frozen).After(from)
+	})
 }
 
 // known tells which sessions have been answered for and not been seen to end.

@@ -56,7 +56,7 @@ func (r *run) report(took time.Duration) *report {
 			continue // the first has nothing to recover
 		}
 		v.ready = append(v.ready, s.ready)
-		if took, ok := s.adopted(); ok {
+		if took, ok := s.adopted(); ok && !r.history.frozen(aShim, s.at, s.at.Add(took)) {
 			v.adopted = append(v.adopted, took)
 		}
 	}

@@ -296,10 +296,11 @@ func (s *storm) watchDeath(ctx context.Context, id string, at time.Time) {
 			}
 			first = false
 		}
-		if s.server.life() == life && ctx.Err() == nil {
+		seen := time.Now()
+		if s.server.life() == life && ctx.Err() == nil && !s.history.frozen(aServer, at, seen) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.deaths = append(s.deaths, time.Since(at))
+			s.deaths = append(s.deaths, seen.Sub(at))
 		}
 	})
 }
