@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +24,11 @@ func (e heldError) Error() string {
 	return fmt.Sprintf("%s serves %s already. Stop it first, or choose another directory with --data.", e.holder, e.dir)
 }
 
+// lockPatience is how long a server that is gone may still hold the lock: when
+// it was killed while it started a driver, its child has the lock, and the
+// address, until it has become another program.
+const lockPatience = 5 * time.Second
+
 // lockData takes the lock of a data directory or returns a heldError. holder
 // says who we are to whoever comes next.
 func lockData(at home, holder string) (*dataLock, error) {
@@ -29,7 +36,12 @@ func lockData(at home, holder string) (*dataLock, error) {
 	if err != nil {
 		return nil, hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be written: %w.", err)
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || !holderGone(at) || time.Now().After(deadline) {
+			break
+		}
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		defer file.Close()
 		return nil, heldError{string(at), readHolder(at)}
@@ -51,6 +63,13 @@ func readHolder(at home) string {
 		return "Another server"
 	}
 	return holder
+}
+
+// holderGone reports whether the lock names a process that is not there.
+func holderGone(at home) bool {
+	_, process, found := strings.Cut(readHolder(at), "(process ")
+	pid, err := strconv.Atoi(strings.TrimSuffix(process, ")"))
+	return found && err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 func (l *dataLock) release() { l.file.Close() }
