@@ -281,7 +281,7 @@ func (s *storm) watchDeath(ctx context.Context, id string, at time.Time) {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		probe := &session{thing: thing{IDs: []string{id}}}
-		while, first := "", true
+		while := ""
 		for ctx.Err() == nil {
 			if err := s.api.seeSession(ctx, probe, while); err != nil {
 				return
@@ -291,10 +291,9 @@ func (s *storm) watchDeath(ctx context.Context, id string, at time.Time) {
 			if state.Ended() {
 				break
 			}
-			if first && state != hearth.SessionIdle && state != hearth.SessionBusy {
-				return // on its way somewhere already
+			if state == hearth.SessionTerminating {
+				return // it was on its way already
 			}
-			first = false
 		}
 		seen := time.Now()
 		if s.server.life() == life && ctx.Err() == nil && !s.history.frozen(aServer, at, seen) {
