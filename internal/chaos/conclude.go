@@ -192,6 +192,9 @@ func (r *run) lookAtFiles(ctx context.Context, c *calculation) error {
 			r.history.trouble(fmt.Sprintf("calculation %s has ended, and %s cannot be read: %v", c.id(), where, err))
 		}
 	}
+	if c.Stdout == c.Program.Stdout {
+		c.Stdout = c.Program.Stdout // one of them is enough in memory
+	}
 	return nil
 }
 

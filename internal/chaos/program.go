@@ -47,7 +47,7 @@ const (
 // newProgram makes a program that writes its name all over, and marks into the
 // file.
 func newProgram(rng *rand.Rand, name, file string) program {
-	kinds := []kind{quick, quick, quick, large, slow, slow, slow, parent, raising, stubborn}
+	kinds := []kind{quick, quick, quick, quick, quick, large, slow, slow, slow, slow, parent, raising, stubborn}
 	p := program{Kind: kinds[rng.IntN(len(kinds))]}
 	var body strings.Builder
 	fmt.Fprintf(&body, mark, file)
