@@ -1,7 +1,9 @@
 package hearth
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -86,29 +88,43 @@ const ClassificationSparkDefaults = "spark-defaults"
 const AdditionalWorkingDirectory = "hearth.WorkingDirectory"
 
 // WithDefaults fills in what was not given, from the workgroup's own settings
-// first and from Athena's defaults then.
-func (c EngineConfiguration) WithDefaults(group EngineConfiguration) EngineConfiguration {
-	first := func(values ...int) int {
-		for _, v := range values {
-			if v != 0 {
-				return v
-			}
-		}
-		return 0
+// first and from Athena's defaults then. Properties are joined key by key; the
+// session's own win. An engine that does not take the sizes of DPUs has none.
+func (c EngineConfiguration) WithDefaults(engine EngineVersion, group EngineConfiguration) EngineConfiguration {
+	c.MaxConcurrentDPUs = cmp.Or(c.MaxConcurrentDPUs, group.MaxConcurrentDPUs, DefaultMaxConcurrentDPUs)
+	if engine.Effective != EngineSpark35 {
+		c.CoordinatorDPUSize = cmp.Or(c.CoordinatorDPUSize, group.CoordinatorDPUSize, DPUSize)
+		c.DefaultExecutorDPUSize = cmp.Or(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, DPUSize)
 	}
-	c.CoordinatorDPUSize = first(c.CoordinatorDPUSize, group.CoordinatorDPUSize, DPUSize)
-	c.DefaultExecutorDPUSize = first(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, DPUSize)
-	c.MaxConcurrentDPUs = first(c.MaxConcurrentDPUs, group.MaxConcurrentDPUs, DefaultMaxConcurrentDPUs)
-	if c.AdditionalConfigs == nil {
-		c.AdditionalConfigs = group.AdditionalConfigs
-	}
-	if c.SparkProperties == nil {
-		c.SparkProperties = group.SparkProperties
-	}
-	if c.Classifications == nil {
-		c.Classifications = group.Classifications
-	}
+	c.AdditionalConfigs = joined(group.AdditionalConfigs, c.AdditionalConfigs)
+	c.SparkProperties = joined(group.SparkProperties, c.SparkProperties)
+	c.Classifications = joinedClassifications(group.Classifications, c.Classifications)
 	return c
+}
+
+func joined(group, own map[string]string) map[string]string {
+	if own == nil {
+		return group
+	}
+	all := maps.Clone(group)
+	if all == nil {
+		return own
+	}
+	maps.Copy(all, own)
+	return all
+}
+
+func joinedClassifications(group, own []Classification) []Classification {
+	all := slices.Clone(group)
+	for _, class := range own {
+		i := slices.IndexFunc(all, func(c Classification) bool { return c.Name == class.Name })
+		if i < 0 {
+			all = append(all, class)
+			continue
+		}
+		all[i].Properties = joined(all[i].Properties, class.Properties)
+	}
+	return all
 }
 
 // Check refuses what the engine's dialect does not take. The error's kind is
@@ -159,6 +175,9 @@ var reservedProperties = map[string]string{
 	"spark.ui.proxyBase":              "the server is the proxy itself",
 	"spark.local.dir":                 "the server gives each driver a directory of its own, and removes it",
 	"spark.pyspark.python":            "the Python of the session's engine runs the code",
+	"spark.python.daemon.module":      "the Python of the session's engine runs the code",
+	"spark.python.worker.module":      "the Python of the session's engine runs the code",
+	"spark.remote":                    "the session's driver is the one that runs the code",
 	"spark.pyspark.driver.python":     "the Python of the session's engine runs the code",
 }
 
@@ -166,7 +185,7 @@ func checkProperties(properties map[string]string) error {
 	for _, key := range sortedKeys(properties) {
 		for reserved, reason := range reservedProperties {
 			if key == reserved || strings.HasSuffix(reserved, ".") && strings.HasPrefix(key, reserved) {
-				return Errorf(KindInvalid, "Spark property %s cannot be set by a session: %s. Remove it and try again.", key, reason)
+				return Errorf(KindInvalid, "Spark property %s cannot be set for a session: %s. Remove it and try again.", key, reason)
 			}
 		}
 		if strings.ContainsAny(key+properties[key], "\x00\n\r") {

@@ -3,6 +3,7 @@ package hearth_test
 import (
 	"encoding/hex"
 	"errors"
+	"maps"
 	"regexp"
 	"runtime"
 	"strings"
@@ -158,18 +159,46 @@ func TestEngineConfiguration(t *testing.T) {
 	})
 	t.Run("the session's own values win over the workgroup's, and those over the defaults", func(t *testing.T) {
 		group := hearth.EngineConfiguration{MaxConcurrentDPUs: 7, SparkProperties: map[string]string{"spark.g": "1"}}
-		if got := (hearth.EngineConfiguration{}).WithDefaults(group); got.MaxConcurrentDPUs != 7 || got.CoordinatorDPUSize != 1 || got.SparkProperties["spark.g"] != "1" {
+		if got := (hearth.EngineConfiguration{}).WithDefaults(pyspark, group); got.MaxConcurrentDPUs != 7 || got.CoordinatorDPUSize != 1 || got.SparkProperties["spark.g"] != "1" {
 			t.Errorf("got %+v", got)
 		}
-		if got := (hearth.EngineConfiguration{MaxConcurrentDPUs: 3}).WithDefaults(group); got.MaxConcurrentDPUs != 3 {
+		if got := (hearth.EngineConfiguration{MaxConcurrentDPUs: 3}).WithDefaults(pyspark, group); got.MaxConcurrentDPUs != 3 {
 			t.Errorf("got %+v", got)
 		}
-		if got := (hearth.EngineConfiguration{}).WithDefaults(hearth.EngineConfiguration{}); got.MaxConcurrentDPUs != hearth.DefaultMaxConcurrentDPUs {
+		if got := (hearth.EngineConfiguration{}).WithDefaults(pyspark, hearth.EngineConfiguration{}); got.MaxConcurrentDPUs != hearth.DefaultMaxConcurrentDPUs {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("properties are joined key by key", func(t *testing.T) {
+		class := func(properties map[string]string) []hearth.Classification {
+			return []hearth.Classification{{Name: hearth.ClassificationSparkDefaults, Properties: properties}}
+		}
+		group := hearth.EngineConfiguration{
+			SparkProperties: map[string]string{"spark.a": "group", "spark.b": "group"},
+			Classifications: class(map[string]string{"spark.c": "group", "spark.d": "group"}),
+		}
+		own := hearth.EngineConfiguration{
+			SparkProperties: map[string]string{"spark.b": "own"},
+			Classifications: class(map[string]string{"spark.d": "own"}),
+		}
+		want := map[string]string{"spark.a": "group", "spark.b": "own", "spark.c": "group", "spark.d": "own"}
+		if got := own.WithDefaults(pyspark, group).Properties(); !maps.Equal(got, want) {
+			t.Errorf("got %v", got)
+		}
+		if group.SparkProperties["spark.b"] != "group" || group.Classifications[0].Properties["spark.d"] != "group" {
+			t.Errorf("the workgroup's own are %v now", group)
+		}
+		if got := (hearth.EngineConfiguration{SparkProperties: map[string]string{}}).WithDefaults(pyspark, hearth.EngineConfiguration{}); got.SparkProperties == nil {
+			t.Error("what was given empty is not there any more")
+		}
+	})
+	t.Run("a configuration of 3.5 with its defaults is one of 3.5", func(t *testing.T) {
+		if err := (hearth.EngineConfiguration{}).WithDefaults(spark35, hearth.EngineConfiguration{}).Check(spark35); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("never more cores than the machine has, and at least one DPU", func(t *testing.T) {
-		c := hearth.EngineConfiguration{}.WithDefaults(hearth.EngineConfiguration{})
+		c := hearth.EngineConfiguration{}.WithDefaults(pyspark, hearth.EngineConfiguration{})
 		if c.Cores() > runtime.NumCPU() || c.Cores() < 1 || c.DPUs() < 1 {
 			t.Errorf("%d cores, %d DPUs", c.Cores(), c.DPUs())
 		}

@@ -179,7 +179,7 @@ func bare() *fake {
 		session: hearth.Session{
 			ID: sessionID, WorkGroup: "primary", State: hearth.SessionCreated,
 			Engine:              hearth.EngineVersion{Selected: hearth.EngineSpark35, Effective: hearth.EngineSpark35},
-			EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineConfiguration{}),
+			EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineVersion{}, hearth.EngineConfiguration{}),
 			Configuration:       hearth.SessionConfiguration{WorkingDirectory: "s3://results/" + sessionID, IdleTimeout: time.Minute},
 			StartedAt:           began, ModifiedAt: began,
 		},

@@ -2,12 +2,13 @@ package athena
 
 import "hearth"
 
-// workGroupSettings keeps what a workgroup is made with.
-func workGroupSettings(c *WorkGroupConfiguration) hearth.WorkGroupSettings {
+// workGroupSettings keeps what a workgroup is made with. The two switches that
+// Terraform takes for on when they are not given are on then.
+func workGroupSettings(c WorkGroupConfiguration) hearth.WorkGroupSettings {
 	s := hearth.WorkGroupSettings{
 		ExecutionRole:           value(c.ExecutionRole),
-		EnforceConfiguration:    value(c.EnforceWorkGroupConfiguration),
-		PublishMetrics:          value(c.PublishCloudWatchMetricsEnabled),
+		EnforceConfiguration:    c.EnforceWorkGroupConfiguration == nil || *c.EnforceWorkGroupConfiguration,
+		PublishMetrics:          c.PublishCloudWatchMetricsEnabled == nil || *c.PublishCloudWatchMetricsEnabled,
 		RequesterPays:           value(c.RequesterPaysEnabled),
 		MinimumEncryption:       value(c.EnableMinimumEncryptionConfiguration),
 		BytesScannedCutoff:      value(c.BytesScannedCutoffPerQuery),

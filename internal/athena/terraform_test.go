@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -271,12 +272,20 @@ func TestTerraform_WorkGroup(t *testing.T) {
 			EngineVersion:                        &types.EngineVersion{SelectedEngineVersion: aws.String(hearth.EngineSpark35), EffectiveEngineVersion: aws.String(hearth.EngineSpark35)},
 			ExecutionRole:                        aws.String(role),
 			ResultConfiguration:                  &types.ResultConfiguration{},
-			EnforceWorkGroupConfiguration:        aws.Bool(false),
-			PublishCloudWatchMetricsEnabled:      aws.Bool(false),
+			EnforceWorkGroupConfiguration:        aws.Bool(true),
+			PublishCloudWatchMetricsEnabled:      aws.Bool(true),
 			RequesterPaysEnabled:                 aws.Bool(false),
 			EnableMinimumEncryptionConfiguration: aws.Bool(false),
 		})
 		equal(t, r.tags(r.arn()), map[string]string{})
+	})
+
+	t.Run("reads back its own defaults of a workgroup that has a name only", func(t *testing.T) {
+		r := newTF(t)
+		r.create(nil)
+		got := r.read().Configuration
+		equal(t, got.EnforceWorkGroupConfiguration, aws.Bool(true))
+		equal(t, got.PublishCloudWatchMetricsEnabled, aws.Bool(true))
 	})
 
 	t.Run("an update changes what it gives and keeps everything else", func(t *testing.T) {
@@ -542,7 +551,7 @@ func TestWorkGroupOfSessions(t *testing.T) {
 
 	t.Run("its settings are theirs, where they have none of their own", func(t *testing.T) {
 		r := newTF(t)
-		r.create(with(&types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(4), SparkProperties: map[string]string{"spark.a": "group"}}))
+		r.create(with(&types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(4), SparkProperties: map[string]string{"spark.a": "group", "spark.b": "group"}}))
 		session := start(t, r, &sdk.StartSessionInput{})
 		if got := session.EngineConfiguration; *got.MaxConcurrentDpus != 4 || got.SparkProperties["spark.a"] != "group" {
 			t.Errorf("engine configuration %+v", got)
@@ -553,13 +562,13 @@ func TestWorkGroupOfSessions(t *testing.T) {
 		equal(t, session.SessionConfiguration.WorkingDirectory, aws.String("s3://results/etl/"+*session.SessionId))
 
 		session = start(t, r, &sdk.StartSessionInput{
-			EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2), SparkProperties: map[string]string{}},
+			EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2), SparkProperties: map[string]string{"spark.b": "own"}},
 			ExecutionRole:       aws.String(other),
 			MonitoringConfiguration: &types.MonitoringConfiguration{
 				S3LoggingConfiguration: &types.S3LoggingConfiguration{Enabled: aws.Bool(false)},
 			},
 		})
-		if got := session.EngineConfiguration; *got.MaxConcurrentDpus != 2 || len(got.SparkProperties) != 0 {
+		if got := session.EngineConfiguration; *got.MaxConcurrentDpus != 2 || !maps.Equal(got.SparkProperties, map[string]string{"spark.a": "group", "spark.b": "own"}) {
 			t.Errorf("engine configuration %+v", got)
 		}
 		monitoring := monitored()

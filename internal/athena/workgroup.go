@@ -42,11 +42,9 @@ func (a *api) listWorkGroups(ctx context.Context, in *ListWorkGroupsInput) (*Lis
 }
 
 func (a *api) createWorkGroup(ctx context.Context, in *CreateWorkGroupInput) (*CreateWorkGroupOutput, error) {
-	group := hearth.WorkGroup{Name: value(in.Name), Description: value(in.Description)}
-	if c := in.Configuration; c != nil {
-		group.Engine.Selected = value(value(c.EngineVersion).SelectedEngineVersion)
-		group.WorkGroupSettings = workGroupSettings(c)
-	}
+	c := value(in.Configuration)
+	group := hearth.WorkGroup{Name: value(in.Name), Description: value(in.Description), WorkGroupSettings: workGroupSettings(c)}
+	group.Engine.Selected = value(value(c.EngineVersion).SelectedEngineVersion)
 	return new(CreateWorkGroupOutput), a.sessions.CreateWorkGroup(ctx, group, tags(in.Tags))
 }
 

@@ -108,7 +108,7 @@ func TestDecisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := &record{t: t, now: time.Unix(1_700_000_000, 0), session: hearth.Session{
 			ID: "s", State: hearth.SessionCreating,
-			EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineConfiguration{}),
+			EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineVersion{}, hearth.EngineConfiguration{}),
 		}}
 		event := func(kind hearth.DriverEventType) hearth.DriverEvent {
 			e := hearth.DriverEvent{Type: kind, At: r.now, Reason: "because", Ran: time.Duration(rapid.IntRange(0, 9000).Draw(t, "ran")) * time.Millisecond}

@@ -95,7 +95,7 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	if group.EngineConfiguration != nil {
 		defaults = *group.EngineConfiguration
 	}
-	configuration := r.EngineConfiguration.WithDefaults(defaults)
+	configuration := r.EngineConfiguration.WithDefaults(group.Engine, defaults)
 	if dir := configuration.AdditionalConfigs[hearth.AdditionalWorkingDirectory]; dir != "" && !filepath.IsAbs(dir) {
 		return hearth.Session{}, hearth.Errorf(hearth.KindInvalid, "%s has to be an absolute path, and %q is not.", hearth.AdditionalWorkingDirectory, dir)
 	}

@@ -22,7 +22,7 @@ func populated(b *testing.B, n int) (*Store, hearth.Session) {
 	session := hearth.Session{
 		WorkGroup: hearth.WorkGroupPrimary, Description: "nightly", Owner: "AKIAEXAMPLE", State: hearth.SessionTerminated,
 		Engine:              hearth.EngineVersion{Selected: hearth.EnginePySpark3, Effective: hearth.EnginePySpark3},
-		EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineConfiguration{}),
+		EngineConfiguration: hearth.EngineConfiguration{}.WithDefaults(hearth.EngineVersion{}, hearth.EngineConfiguration{}),
 		Configuration:       hearth.SessionConfiguration{WorkingDirectory: "s3://hearth/x", IdleTimeout: hearth.DefaultIdleTimeout},
 		StateChangeReason:   hearth.ReasonTerminated,
 		StartedAt:           started, ModifiedAt: started, EndedAt: started,
