@@ -58,6 +58,10 @@ type Store interface {
 	Sessions(ctx context.Context, filter SessionFilter, page Page) ([]Session, Cursor, error)
 	// LiveSessions lists all sessions that have not ended, oldest first.
 	LiveSessions(ctx context.Context) ([]Session, error)
+	// DeleteEnded removes sessions that ended before a time, at most limit of
+	// them, the first to end first, each with its calculations, its events and
+	// its and their tokens. It returns how many it removed.
+	DeleteEnded(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// CreateCalculation records a new calculation and takes its session from
 	// IDLE to BUSY. It returns KindNotFound (SessionNotFound) and KindConflict

@@ -65,6 +65,14 @@ func migrate(ctx context.Context, db *sql.DB, steps []migration, subject string)
 	return nil
 }
 
+// last is the name of the newest of some steps.
+func last(steps []migration) string {
+	if len(steps) == 0 {
+		return "the beginning"
+	}
+	return steps[len(steps)-1].name
+}
+
 func take(ctx context.Context, tx *sql.Tx, step migration) error {
 	if _, err := tx.ExecContext(ctx, step.text); err != nil {
 		return err
@@ -97,8 +105,8 @@ func stepsTaken(ctx context.Context, tx *sql.Tx, steps []migration, subject stri
 			return 0, err
 		}
 		if taken == len(steps) {
-			return 0, hearth.Errorf(hearth.KindUnavailable, "%s was written by a newer version of Hearth: this one does not know its schema step %s. "+
-				"Start the newer version, or use another data directory.", subject, name)
+			return 0, hearth.Errorf(hearth.KindUnavailable, "%s was written by a newer version of Hearth: it has the schema step %s, and this version knows none after %s. "+
+				"Start the newer version, or restore a backup of the older one into another data directory.", subject, name, last(steps))
 		}
 		if steps[taken].name != name || steps[taken].checksum() != checksum {
 			return 0, hearth.Errorf(hearth.KindUnavailable, "%s was written by another build of Hearth: its schema step %s is not the one of this build. "+

@@ -89,7 +89,7 @@ func TestMigrate(t *testing.T) {
 		}
 		closed(t, store)
 		_, err = Open(path)
-		unavailable(t, err, path, "newer version", "9999_later.sql", "data directory")
+		unavailable(t, err, path, "newer version", "9999_later.sql", "none after "+last(migrations()), "data directory")
 		if names := taken(t, raw(t, path)); len(names) != len(migrations())+1 {
 			t.Errorf("migrations are %v", names)
 		}

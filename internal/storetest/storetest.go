@@ -30,6 +30,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 		"Quotas":             s.quotas,
 		"Admission":          s.admission,
 		"LiveSessions":       s.liveSessions,
+		"DeleteEnded":        s.deleteEnded,
 		"Tokens":             s.tokens,
 		"Calculations":       s.calculations,
 		"CalculationListing": s.calculationListing,
