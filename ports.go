@@ -64,7 +64,8 @@ type Store interface {
 	DeleteEnded(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// CreateCalculation records a new calculation and takes its session from
-	// IDLE to BUSY. It returns KindNotFound (SessionNotFound) and KindConflict
+	// IDLE to BUSY. One whose SubmittedAt is before the session's last step is
+	// recorded at that one's time. It returns KindNotFound (SessionNotFound) and KindConflict
 	// (NotIdle); a session with a calculation that has not ended counts as BUSY,
 	// whatever its state. A token that was used before wins over the session's
 	// state: the answer is the calculation of then, and false. It returns

@@ -103,6 +103,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Objects:     s.objects,
 		Quotas:      settings.Quotas(),
 		KeepDrivers: settings.KeepDrivers.Duration,
+		KeepRecords: settings.KeepRecords.Duration,
 		Log:         s.log,
 	})
 	pages := console.New(s.sessions, console.Options{Keys: keys, Ready: s.ready, Log: s.log})

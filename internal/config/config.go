@@ -81,6 +81,11 @@ type Config struct {
 	// elsewhere, and for ever; with 0s a driver's are, too. Default: 168h (a week).
 	KeepDrivers Duration `toml:"keep_drivers"`
 
+	// KeepRecords is how long ended sessions stay on record, with their
+	// calculations, events and request tokens: at least 1h. What their drivers
+	// left goes with them; results stay. 0s keeps them for ever. Default: 0s.
+	KeepRecords Duration `toml:"keep_records"`
+
 	// MaxBody is the most bytes that the body of an API request may have.
 	// The largest notebook needs about as much as the default. Default: 33554432.
 	MaxBody int64 `toml:"max_body"`
@@ -266,6 +271,9 @@ func (c Config) checkTimes() error {
 	}
 	if c.KeepDrivers.Duration < 0 {
 		return refuse("keep_drivers", c.KeepDrivers, "0s keeps for ever")
+	}
+	if keep := c.KeepRecords.Duration; keep != 0 && keep < time.Hour {
+		return refuse("keep_records", c.KeepRecords, "whoever waits for a session has to see its end, so write at least 1h, or 0s to keep for ever")
 	}
 	if c.UnresponsiveAfter.Duration <= c.Heartbeat.Duration {
 		return refuse("unresponsive_after", c.UnresponsiveAfter, "it has to be longer than heartbeat, which is "+c.Heartbeat.String())

@@ -75,6 +75,7 @@ func TestLoad(t *testing.T) {
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"
 			keep_drivers = "24h"
+			keep_records = "48h"
 			max_body = 2000000
 			heartbeat = "1s"
 			unresponsive_after = "2s"
@@ -189,6 +190,7 @@ func TestCheck(t *testing.T) {
 		"driver_memory":      {func(c *config.Config) { c.DriverMemory = "2" }, func(c *config.Config) { c.DriverMemory = "0g" }},
 		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
+		"keep_records":       {func(c *config.Config) { c.KeepRecords.Duration = time.Minute }},
 		"heartbeat":          {func(c *config.Config) { c.Heartbeat = config.Duration{} }},
 		"unresponsive_after": {func(c *config.Config) { c.UnresponsiveAfter = c.Heartbeat }},
 		"lost_after":         {func(c *config.Config) { c.LostAfter = c.UnresponsiveAfter }},

@@ -109,7 +109,9 @@ func (d *driver) End(context.Context) error                 { d.told <- "end"; r
 func (d *driver) happens(e hearth.DriverEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e.At = time.Now()
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
 	e.Offset = int64(len(d.journal)) + 1
 	d.journal = append(d.journal, e)
 	close(d.changed)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"strings"
-	"time"
 
 	"hearth"
 )
@@ -71,7 +70,7 @@ func (s *Service) addNotebook(ctx context.Context, workGroup, name, content stri
 	if err := runsSessions(group); err != nil {
 		return "", err
 	}
-	now := time.Now()
+	now := s.now()
 	return s.store.CreateNotebook(ctx, hearth.Notebook{
 		ID:         hearth.NewNotebookID(),
 		WorkGroup:  group.Name,
@@ -125,7 +124,7 @@ func (s *Service) RenameNotebook(ctx context.Context, principal string, r hearth
 	if err := hearth.CheckNotebookName(r.Name); err != nil {
 		return err
 	}
-	return s.store.RenameNotebook(ctx, r.ID, r.Name, time.Now(), token(principal, "UpdateNotebookMetadata", r.Token, r))
+	return s.store.RenameNotebook(ctx, r.ID, r.Name, s.now(), token(principal, "UpdateNotebookMetadata", r.Token, r))
 }
 
 // SaveNotebook replaces a notebook's document. It returns KindNotFound,
@@ -136,7 +135,7 @@ func (s *Service) SaveNotebook(ctx context.Context, principal string, r hearth.N
 	if err := checkContent(r.Content); err != nil {
 		return err
 	}
-	return s.store.SaveNotebook(ctx, r.ID, r.Content, r.SessionID, time.Now(), token(principal, "UpdateNotebook", r.Token, r))
+	return s.store.SaveNotebook(ctx, r.ID, r.Content, r.SessionID, s.now(), token(principal, "UpdateNotebook", r.Token, r))
 }
 
 // DeleteNotebook returns KindNotFound, and KindConflict while the notebook has

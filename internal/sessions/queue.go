@@ -3,7 +3,6 @@ package sessions
 import (
 	"context"
 	"slices"
-	"time"
 
 	"hearth"
 )
@@ -34,7 +33,7 @@ func (s *Service) admit(ctx context.Context) error {
 	if ending {
 		return nil
 	}
-	ids, err := s.store.AdmitSessions(ctx, s.quotas, time.Now())
+	ids, err := s.store.AdmitSessions(ctx, s.quotas, s.now())
 	for _, id := range ids {
 		s.changes.tell(id)
 		s.wake(id)

@@ -56,7 +56,7 @@ func (s *Service) prepare(ctx context.Context, principal string, r hearth.Sessio
 	if err != nil {
 		return hearth.Session{}, err
 	}
-	session, err := newSession(time.Now(), principal, group, r)
+	session, err := newSession(s.now(), principal, group, r)
 	if err != nil {
 		return hearth.Session{}, err
 	}
@@ -211,7 +211,7 @@ func (s *Service) Submit(ctx context.Context, principal string, r hearth.Calcula
 	if err != nil {
 		return hearth.Calculation{}, err
 	}
-	now := time.Now()
+	now := s.now()
 	id := hearth.NewID(now)
 	c, created, err := s.store.CreateCalculation(ctx, hearth.Calculation{
 		ID:               id,

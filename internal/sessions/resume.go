@@ -3,7 +3,9 @@ package sessions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +71,8 @@ func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 }
 
 // sweep ends strays, which are drivers whose session is not live on record, and
-// removes what drivers of sessions left that ended long enough ago.
+// removes what drivers of sessions left that ended long enough ago, and then
+// the records of such sessions.
 func (s *Service) sweep(ctx context.Context) error {
 	ids, err := s.drivers.Known(ctx)
 	for _, id := range ids {
@@ -80,7 +83,28 @@ func (s *Service) sweep(ctx context.Context) error {
 			s.log.Warn("what a driver left could not be cleared", "session", id, "error", err)
 		}
 	}
-	return err
+	return errors.Join(err, s.deleteRecords(ctx))
+}
+
+// deletedAtOnce is how many sessions one transaction takes off the record: a
+// request waits no longer than for that.
+const deletedAtOnce = 20
+
+func (s *Service) deleteRecords(ctx context.Context) error {
+	if s.keepRecords == 0 {
+		return nil
+	}
+	before := s.now().Add(-s.keepRecords)
+	for all := 0; ; {
+		n, err := s.store.DeleteEnded(ctx, before, deletedAtOnce)
+		all += n
+		if err != nil || n < deletedAtOnce {
+			if all > 0 {
+				s.log.Info("records of ended sessions were deleted", "sessions", all, "ended before", before)
+			}
+			return err
+		}
+	}
 }
 
 func (s *Service) sweepOne(ctx context.Context, id string) error {
@@ -89,7 +113,7 @@ func (s *Service) sweepOne(ctx context.Context, id string) error {
 	if err != nil && !unknown || err == nil && !session.State.Ended() {
 		return err
 	}
-	if s.keepDrivers > 0 && !unknown && time.Since(session.EndedAt) > s.keepDrivers {
+	if !unknown && s.outlived(session, s.keepDrivers, s.keepRecords) {
 		return s.drivers.Remove(ctx, id)
 	}
 	driver, adoption, err := s.drivers.Recover(ctx, id)
@@ -98,6 +122,13 @@ func (s *Service) sweepOne(ctx context.Context, id string) error {
 	}
 	s.log.Warn("a driver whose session is not live is told to end", "session", id)
 	return driver.End(ctx)
+}
+
+// outlived reports whether one of the times has passed since a session's end. A
+// time of 0 never passes.
+func (s *Service) outlived(session hearth.Session, times ...time.Duration) bool {
+	ended := s.now().Sub(session.EndedAt)
+	return slices.ContainsFunc(times, func(keep time.Duration) bool { return keep > 0 && ended > keep })
 }
 
 // lostDriver stands for a driver of which nothing is left: its journal is one
@@ -111,7 +142,7 @@ func (lostDriver) End(context.Context) error                     { return nil }
 func (d lostDriver) Follow(_ context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
 	return handle(hearth.DriverEvent{
 		Type: hearth.DriverExited, At: d.at, Offset: offset, Exit: hearth.ExitFault,
-		Reason: "The driver is gone without a trace: the server's data directory has nothing of it",
+		Reason: "The driver is gone without a trace: the server's data directory has nothing of it, as after a restore from a backup, which has no drivers",
 	})
 }
 

@@ -22,6 +22,11 @@ type Config struct {
 	// KeepDrivers is how long what the driver of an ended session left (its
 	// log, journal and files) is kept; 0 keeps it for ever.
 	KeepDrivers time.Duration
+	// KeepRecords is how long ended sessions stay on record, with their
+	// calculations and events; 0 keeps them for ever.
+	KeepRecords time.Duration
+	// Now is the clock, which people may set back; nil is time.Now.
+	Now func() time.Time
 	// Log gets what no caller is there to be told; nil discards it.
 	Log *slog.Logger
 }
@@ -34,6 +39,8 @@ type Service struct {
 	objects     hearth.Objects
 	quotas      hearth.Quotas
 	keepDrivers time.Duration
+	keepRecords time.Duration
+	now         func() time.Time
 	log         *slog.Logger
 
 	changes notices
@@ -58,11 +65,16 @@ func New(c Config) *Service {
 		objects:     c.Objects,
 		quotas:      c.Quotas,
 		keepDrivers: c.KeepDrivers,
+		keepRecords: c.KeepRecords,
+		now:         c.Now,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	s.leaving, s.leave = context.WithCancel(context.Background())
 	return s
@@ -264,7 +276,7 @@ func (s *Service) facts(ctx context.Context, sessionID string) (facts, error) {
 	if err != nil {
 		return facts{}, err
 	}
-	f := facts{session: session, now: time.Now()}
+	f := facts{session: session, now: s.now()}
 	c, err := s.store.LiveCalculation(ctx, sessionID)
 	switch {
 	case err == nil:

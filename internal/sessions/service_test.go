@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,15 @@ type world struct {
 	quotas  hearth.Quotas
 	before  func(hearth.Change) // is called before each change of the store
 	keep    time.Duration
+	records time.Duration // how long they are kept
+	clock   clock
 }
+
+// clock is the machine's, moved.
+type clock struct{ moved atomic.Int64 }
+
+func (c *clock) move(d time.Duration) { c.moved.Add(int64(d)) }
+func (c *clock) now() time.Time       { return time.Now().Add(time.Duration(c.moved.Load())) }
 
 func newWorld(t *testing.T, options ...func(*world)) *world {
 	t.Helper()
@@ -84,7 +93,10 @@ func version(name string) hearth.EngineVersion {
 }
 
 func (w *world) open() {
-	w.service = sessions.New(sessions.Config{Store: w.store, Drivers: w.drivers, Objects: w.objects, Quotas: w.quotas, KeepDrivers: w.keep})
+	w.service = sessions.New(sessions.Config{
+		Store: w.store, Drivers: w.drivers, Objects: w.objects, Now: w.clock.now,
+		Quotas: w.quotas, KeepDrivers: w.keep, KeepRecords: w.records,
+	})
 }
 
 // restart leaves as a server that stops, and begins as one that starts.
@@ -620,14 +632,129 @@ func TestResume(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.keep = time.Nanosecond })
-	ended, d := w.idle()
-	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitRequested})
-	w.awaitSession(ended.ID, hearth.SessionTerminated)
-	live, _ := w.idle()
-	w.restart()
-	if got := <-w.drivers.removed; got != ended.ID {
-		t.Errorf("removed what the driver of %s left; %s ended and %s lives", got, ended.ID, live.ID)
+	// ended is a session that ran a calculation and is over.
+	ended := func(w *world) (hearth.Session, hearth.Calculation) {
+		s, d := w.idle()
+		c := w.submit(s.ID)
+		d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK})
+		w.awaitCalculation(c.ID, hearth.CalculationCompleted)
+		d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitRequested})
+		return w.awaitSession(s.ID, hearth.SessionTerminated), c
+	}
+	t.Run("removes what a driver left, and keeps the records", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.keep = time.Hour })
+		over, _ := ended(w)
+		live, _ := w.idle()
+		w.clock.move(2 * time.Hour)
+		w.restart()
+		if got := <-w.drivers.removed; got != over.ID {
+			t.Errorf("removed what the driver of %s left; %s ended and %s lives", got, over.ID, live.ID)
+		}
+		w.service.Close() // the sweep is over
+		if _, err := w.store.Session(t.Context(), over.ID); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("deletes records, after what their drivers left, and leaves results", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.records = time.Hour })
+		over, c := ended(w)
+		live, _ := w.idle()
+		w.clock.move(2 * time.Hour)
+		recent, _ := ended(w)
+		w.restart()
+		if got := <-w.drivers.removed; got != over.ID {
+			t.Errorf("removed what the driver of %s left, not %s", got, over.ID)
+		}
+		w.awaitDeleted(over.ID)
+		_, err := w.store.Calculation(t.Context(), c.ID)
+		refused(t, err, hearth.KindNotFound, c.ID)
+		for _, kept := range []hearth.Session{live, recent} {
+			if _, err := w.store.Session(t.Context(), kept.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := w.objects.Open(t.Context(), c.StdoutURI()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("removes nothing when the clock was set back, and nothing is to be kept for ever", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.records, w.keep = time.Hour, time.Hour })
+		over, _ := ended(w)
+		w.clock.move(-100 * time.Hour)
+		w.restart()
+		w.service.Close()
+		if _, err := w.store.Session(t.Context(), over.ID); err != nil || len(w.drivers.removed) > 0 {
+			t.Errorf("%v, %d drivers removed", err, len(w.drivers.removed))
+		}
+	})
+}
+
+// awaitDeleted waits until the sweep has deleted the session's record.
+func (w *world) awaitDeleted(id string) {
+	w.t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(time.Minute)
+	for {
+		_, err := w.store.Session(w.t.Context(), id)
+		if hearth.KindOf(err) == hearth.KindNotFound {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			w.t.Fatalf("session %s is on record still", id)
+		}
+	}
+}
+
+// A clock that was set back, by people or by a server of time, shows in no
+// record: what comes later is never told as earlier.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t)
+	s, d := w.idle()
+	w.clock.move(-time.Hour)
+	c := w.submit(s.ID)
+	d.happens(hearth.DriverEvent{Type: hearth.CalculationStarted, CalculationID: c.ID, At: w.clock.now()})
+	d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK, Ran: time.Second, At: w.clock.now()})
+	c = w.awaitCalculation(c.ID, hearth.CalculationCompleted)
+	idle := w.awaitSession(s.ID, hearth.SessionIdle)
+	second := w.submit(s.ID)
+	w.clock.move(-time.Hour)
+	d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitIdle, At: w.clock.now()})
+	second = w.awaitCalculation(second.ID, hearth.CalculationCanceled)
+	ended := w.awaitSession(s.ID, hearth.SessionTerminated)
+
+	before := s.StartedAt
+	for _, next := range []struct {
+		what string
+		at   time.Time
+	}{
+		{"IdleSince", s.IdleSince},
+		{"SubmittedAt", c.SubmittedAt},
+		{"CompletedAt", c.CompletedAt},
+		{"IdleSince after the calculation", idle.IdleSince},
+		{"SubmittedAt of the second", second.SubmittedAt},
+		{"CompletedAt of the second", second.CompletedAt},
+		{"EndedAt", ended.EndedAt},
+		{"ModifiedAt", ended.ModifiedAt},
+	} {
+		if next.at.Before(before) {
+			t.Errorf("%s is %v, and what came before it %v", next.what, next.at, before)
+		}
+		before = next.at
+	}
+	if want := int64(1000 * s.EngineConfiguration.DPUs()); c.DPUMillis != want {
+		t.Errorf("%d DPU milliseconds are accounted, and not the %d that the driver measured", c.DPUMillis, want)
+	}
+	events, err := w.service.Events(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events[1:] {
+		if events[i+1].At.Before(events[i].At) {
+			t.Errorf("the log goes back: %+v, then %+v", events[i], events[i+1])
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package sessions
 import (
 	"context"
 	"slices"
-	"time"
 
 	"hearth"
 )
@@ -35,13 +34,13 @@ func (s *Service) CreateWorkGroup(ctx context.Context, g hearth.WorkGroup, tags 
 	if err := g.Check(); err != nil {
 		return err
 	}
-	g.Enabled, g.CreatedAt = true, time.Now()
+	g.Enabled, g.CreatedAt = true, s.now()
 	return s.store.CreateWorkGroup(ctx, g)
 }
 
 // EnsureWorkGroup makes a workgroup unless one of its name is there.
 func (s *Service) EnsureWorkGroup(ctx context.Context, g hearth.WorkGroup) error {
-	g.CreatedAt = time.Now()
+	g.CreatedAt = s.now()
 	err := s.store.CreateWorkGroup(ctx, g)
 	if hearth.KindOf(err) == hearth.KindExists {
 		return nil

@@ -20,7 +20,8 @@ const (
 	selectCalculationOfToken = `SELECT ` + calculationColumns + `, token_digest FROM calculations WHERE token_scope = ? AND token_value = ?`
 
 	insertCalculation = `INSERT INTO calculations (` + calculationColumns + `, token_scope, token_value, token_digest, modified_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?6)
+		SELECT ?1, ?2, ?3, ?4, ?5, max(?6, modified_at), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, max(?6, modified_at)
+		FROM sessions WHERE id = ?2
 		RETURNING ` + calculationColumns
 )
 

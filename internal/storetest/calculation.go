@@ -46,6 +46,23 @@ func (s suite) calculations(t *testing.T) {
 		same(t, sessionOf(t, store, session.ID), want)
 	})
 
+	t.Run("is never submitted before its session's last step", func(t *testing.T) {
+		store := s.open(t)
+		session := addSession(t, store, sessionIn(hearth.SessionIdle))
+		wanted := calculationIn(hearth.CalculationCreating, session.ID)
+		wanted.SubmittedAt = after(-time.Hour)
+		got, _, err := store.CreateCalculation(t.Context(), wanted, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, got.SubmittedAt, session.ModifiedAt)
+		same(t, calculationOf(t, store, wanted.ID), got)
+		events := eventsOf(t, store, session.ID)
+		same(t, events[len(events)-1].At, session.ModifiedAt)
+		got = stepCalculation(t, store, hearth.CalculationChange{ID: wanted.ID, To: hearth.CalculationCompleted, At: after(-time.Hour)})
+		same(t, got.CompletedAt, session.ModifiedAt)
+	})
+
 	for state := range hearth.SessionTransitions {
 		if state == hearth.SessionIdle {
 			continue

@@ -152,6 +152,7 @@ func (m *model) createCalculation(c hearth.Calculation, token *hearth.Token) (he
 		return hearth.Calculation{}, false, hearth.NotIdle(hearth.SessionBusy)
 	}
 	m.stepSession(session, hearth.SessionChange{To: hearth.SessionBusy, At: c.SubmittedAt})
+	c.SubmittedAt = session.ModifiedAt // never before the session's last step
 	m.calculations = append(m.calculations, c)
 	m.stepped[c.ID] = c.SubmittedAt
 	m.learn("calculation", token, c.ID)
