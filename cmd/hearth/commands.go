@@ -29,6 +29,8 @@ type commandLine struct {
 	Calculations calculationCommands `cmd:"" help:"Start, list, show, read and stop calculations."`
 	Workgroups   workgroupCommands   `cmd:"" help:"List, show, make, change and delete workgroups."`
 	Engines      engineCommands      `cmd:"" help:"Install and list Spark engines."`
+	Backup       backupCommand       `cmd:"" help:"Write all that the data directory keeps to a file, also while a server runs."`
+	Restore      restoreCommand      `cmd:"" help:"Put a backup into an empty data directory."`
 	Doctor       doctorCommand       `cmd:"" help:"Check what sessions need, and say how to mend what is wrong."`
 	Shim         shimCommand         `cmd:"" hidden:"" help:"Supervise one driver. The server starts it."`
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 
 	"hearth"
 	"hearth/internal/config"
@@ -19,6 +23,45 @@ func (h home) lockFile() string   { return filepath.Join(string(h), "server.lock
 func (h home) recordFile() string { return filepath.Join(string(h), "server.json") }
 func (h home) keysFile() string   { return filepath.Join(string(h), "keys.json") }
 func (h home) logFile() string    { return filepath.Join(string(h), "server.log") }
+func (h home) restoreDir() string { return filepath.Join(string(h), "restore.partial") }
+
+// passing are the entries of a data directory that a backup does not take as
+// they are: the database and the objects, which it takes in ways of their own,
+// and what belongs to this machine's processes or can be had again. All others
+// are in a backup, so that a file that comes to be cannot be forgotten.
+var passing = []string{
+	"hearth.db*", "objects",
+	"drivers", "engines",
+	"server.*", "keys.json.*", "objects.key.*", "restore.partial", ".*",
+}
+
+// kept lists the entries that are not passing. The directory of engines may
+// have any name.
+func (h home) kept(engines string) ([]string, error) {
+	entries, err := os.ReadDir(string(h))
+	if err != nil {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be read: %w.", err)
+	}
+	var names []string
+	for _, e := range entries {
+		passes := slices.ContainsFunc(passing, func(pattern string) bool {
+			match, _ := path.Match(pattern, e.Name()) // the patterns are well-formed
+			return match
+		})
+		if !passes && filepath.Join(string(h), e.Name()) != engines {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// checkRestored refuses a directory with half of a backup.
+func (h home) checkRestored() error {
+	if _, err := os.Lstat(h.restoreDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return hearth.Errorf(hearth.KindUnavailable, "A restore into %s was interrupted. Do it again: hearth restore FILE --data %s. If it refuses because of what is there, remove that first.", h, h)
+}
 
 // make creates the directory. It is its owner's alone.
 func (h home) make() error {

@@ -58,6 +58,7 @@ var rooms = map[string]room{
 	"internal/awsjson":    {none, []string{"github.com/google/uuid"}, "a protocol, whatever API is spoken with it"},
 	"internal/httpd":      {[]string{".", "internal/access", "internal/awsjson", "internal/sigv4"}, []string{"github.com/google/uuid"}, "it listens and checks who comes; the doors behind it are handed to it"},
 	"internal/access":     {[]string{"."}, none, "keys and principals pass through every door"},
+	"internal/backup":     {[]string{"."}, none, "it packs files, whatever is in them"},
 	"internal/throttle":   {none, []string{"golang.org/x/time"}, "it counts calls, whatever is called and whatever is answered"},
 	"internal/config":     {[]string{"."}, nil, "a manual of settings that needs none of what they set"},
 

@@ -19,9 +19,9 @@ import (
 	"hearth"
 )
 
-// temporaries is the folder of content that is being written. No bucket can
-// have its name.
-const temporaries = ".new"
+// Temporaries is the folder of content that is being written: nobody needs what
+// is in it but who writes. No bucket can have its name.
+const Temporaries = ".new"
 
 // Store is a directory of buckets. Its methods may be called from several
 // goroutines.
@@ -57,7 +57,7 @@ func Open(dir string) (*Store, error) {
 		return nil, err
 	}
 	// What a process that was killed had not finished.
-	if err := errors.Join(root.RemoveAll(temporaries), root.Mkdir(temporaries, 0o700)); err != nil {
+	if err := errors.Join(root.RemoveAll(Temporaries), root.Mkdir(Temporaries, 0o700)); err != nil {
 		root.Close()
 		return nil, fileError(err, "opening the object store")
 	}
@@ -348,7 +348,7 @@ func (s *Store) lock(file string) *sync.RWMutex {
 	return &s.locks[maphash.String(s.seed, file)%uint64(len(s.locks))]
 }
 
-func (s *Store) temporary() string { return path.Join(temporaries, rand.Text()) }
+func (s *Store) temporary() string { return path.Join(Temporaries, rand.Text()) }
 
 // makeFolders makes a folder and those above it, and lists the folders that
 // have to be synced once a file has been put into it.
