@@ -11,18 +11,21 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"hearth"
 	"hearth/internal/access"
 	"hearth/internal/config"
-	"hearth/internal/shim"
+	"hearth/internal/sqlite"
 )
 
-type doctorCommand struct{}
+type doctorCommand struct {
+	Fix bool `help:"Remove what earlier servers left and nobody needs: files and processes of drivers whose sessions are not on record, and temporary files."`
+}
 
 // Help is kong's long help.
 func (doctorCommand) Help() string {
-	return `Checks the data directory, the disk, Python, Java, the Spark engine, the address and what earlier
-servers left. Each finding that is not ok comes with a remedy. The exit status is 1 when sessions cannot
-run as things are.`
+	return `Checks the data directory, the database, the disk, Python, Java, the Spark engine, the address and what
+earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
+and nothing of a session on record with it. The exit status is 1 when sessions cannot run as things are.`
 }
 
 // health is how bad a finding is.
@@ -32,6 +35,7 @@ const (
 	healthy health = "ok"
 	odd     health = "warning" // works, or will be seen to
 	broken  health = "broken"  // sessions cannot run
+	fixed   health = "fixed"   // was odd
 )
 
 // finding is the outcome of one check.
@@ -42,18 +46,20 @@ type finding struct {
 	Remedy string `json:"remedy,omitempty"` // unless Found says it
 }
 
-// doctor checks one machine and one data directory. It changes nothing.
+// doctor checks one machine and one data directory. Unless it is to fix what it
+// finds, it changes nothing.
 type doctor struct {
+	fix      bool
 	settings config.Config
 	at       home
 	findings []finding
 }
 
 // Run makes all checks.
-func (doctorCommand) Run(m *Main, g *globals) error {
+func (c *doctorCommand) Run(m *Main, g *globals) error {
 	ctx, cancel := m.interruptible()
 	defer cancel()
-	d := &doctor{}
+	d := &doctor{fix: c.Fix}
 	if err := d.examine(ctx, g); err != nil {
 		return err
 	}
@@ -98,6 +104,7 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	}
 	d.at = home(d.settings.Data)
 	d.data()
+	d.database(ctx)
 	d.disk()
 	d.engine(ctx)
 	d.server(ctx)
@@ -136,6 +143,21 @@ func (d *doctor) data() {
 		}
 	}
 	d.note("data", healthy, found, "")
+}
+
+// database looks through the database, if there is one.
+func (d *doctor) database(ctx context.Context) {
+	schema, err := sqlite.Examine(ctx, d.at.storeFile())
+	switch {
+	case hearth.KindOf(err) == hearth.KindNotFound:
+	case err != nil:
+		d.note("database", broken, hearth.MessageOf(err), "")
+	case !sqlite.KnowsSchema(schema):
+		d.note("database", broken, fmt.Sprintf("its schema %s is of a newer version of Hearth; this one knows schemas up to %s", schema, sqlite.Schema()),
+			"Use the newer version, or "+anotherDirectory+".")
+	default:
+		d.note("database", healthy, "whole, with the schema "+schema, "")
+	}
 }
 
 // Free disk, in bytes.
@@ -196,6 +218,7 @@ func (d *doctor) server(ctx context.Context) {
 		} else {
 			d.note("server", odd, found+", which is not ready: "+waiting, "Wait for it.")
 		}
+		d.leftovers(ctx, true)
 		return
 	}
 	listener, err := net.Listen("tcp", d.settings.Listen)
@@ -205,26 +228,5 @@ func (d *doctor) server(ctx context.Context) {
 		listener.Close()
 		d.note("server", healthy, "none runs, and "+d.settings.Listen+" is free", "")
 	}
-	d.leftovers()
-}
-
-// leftovers are what a server leaves on purpose, or because it was killed.
-func (d *doctor) leftovers() {
-	if _, err := os.Stat(d.at.recordFile()); err == nil {
-		d.note("leftovers", odd, "the last server was killed", "Nothing is lost: the next start goes on from there. hearth serve")
-	}
-	bundles, err := filepath.Glob(filepath.Join(d.at.driversDir(), "*"))
-	if err != nil {
-		return // of a pattern that is none
-	}
-	live := 0
-	for _, bundle := range bundles {
-		if locked, err := shim.Locked(bundle); err == nil && locked {
-			live++
-		}
-	}
-	if live > 0 {
-		d.note("leftovers", odd, fmt.Sprintf("sessions that go on without a server, until they have been idle for long enough: %d", live),
-			"To use them or to end them: hearth serve")
-	}
+	d.leftovers(ctx, false)
 }

@@ -124,7 +124,7 @@ func (d *Drivers) Remove(_ context.Context, sessionID string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return hearth.Internal(err, "remove the driver of session "+sessionID)
 	}
-	removed, err := filepath.Glob(filepath.Join(d.config.Dir, removedPrefix+"*"))
+	removed, err := d.HalfRemoved()
 	for _, path := range removed {
 		err = errors.Join(err, os.RemoveAll(path))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -210,6 +211,24 @@ func (id Identity) Kill() error {
 		}
 	}
 	return id.KillLeftovers()
+}
+
+// Running finds the shims that run for bundles in a directory, by the paths of
+// the bundles, which need not be there any more. dir is absolute.
+func Running(dir string) (map[string]Identity, error) {
+	all, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]Identity)
+	for _, p := range all {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid)) // none when it has just gone
+		args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+		if n := len(args); n >= 3 && args[n-2] == "shim" && filepath.Dir(args[n-1]) == dir && p.session == p.pid {
+			found[args[n-1]] = Identity{BootID: BootID(), PID: p.pid, StartTime: p.start}
+		}
+	}
+	return found, nil
 }
 
 // waiting says how many bytes a pipe holds.

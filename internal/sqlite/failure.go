@@ -18,13 +18,13 @@ const serverDatabase = "The server's database"
 var remedies = map[int]string{
 	sqlite3.SQLITE_BUSY:     "is locked by another process. Stop that process, and try again.",
 	sqlite3.SQLITE_LOCKED:   "is locked by another process. Stop that process, and try again.",
-	sqlite3.SQLITE_PERM:     "cannot be opened. Let the server read and write the file and its directory.",
-	sqlite3.SQLITE_CANTOPEN: "cannot be opened. Let the server read and write the file and its directory.",
+	sqlite3.SQLITE_PERM:     "cannot be opened. Let the server read and write the file and its directory, and open enough files (ulimit -n).",
+	sqlite3.SQLITE_CANTOPEN: "cannot be opened. Let the server read and write the file and its directory, and open enough files (ulimit -n).",
 	sqlite3.SQLITE_READONLY: "cannot be written. Let the server write the file and its directory.",
 	sqlite3.SQLITE_FULL:     "has no room to grow. Free some space on its disk, and try again.",
 	sqlite3.SQLITE_IOERR:    "cannot be read or written, because its disk reports an error. The server's log has the details.",
-	sqlite3.SQLITE_CORRUPT:  "is damaged. Stop the server and restore the file from a backup, or move it away to begin with an empty one.",
-	sqlite3.SQLITE_NOTADB:   "is damaged. Stop the server and restore the file from a backup, or move it away to begin with an empty one.",
+	sqlite3.SQLITE_CORRUPT:  "is damaged. Stop the server, and put a backup in its place (hearth restore, into an empty data directory) or move it away to begin with an empty one.",
+	sqlite3.SQLITE_NOTADB:   "is damaged. Stop the server, and put a backup in its place (hearth restore, into an empty data directory) or move it away to begin with an empty one.",
 }
 
 // failure gives an error the form in which it leaves the package. Errors that

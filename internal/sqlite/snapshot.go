@@ -17,6 +17,8 @@ import (
 	"hearth"
 )
 
+const selectSchema = `SELECT name FROM migrations ORDER BY name DESC LIMIT 1`
+
 // Snapshot copies the database at a path, as it is at one moment, to a new file
 // of mode 0600. Servers may go on reading and writing meanwhile. It returns the
 // last step of the schema that the database has, KindNotFound when there is no
@@ -45,10 +47,8 @@ func Snapshot(ctx context.Context, path, to string) (schema string, err error) {
 		return "", err
 	}
 	defer copied.Close()
-	if err := copied.QueryRowContext(ctx, `SELECT name FROM migrations ORDER BY name DESC LIMIT 1`).Scan(&schema); err != nil {
-		return "", failure(err, subject, "read the schema of the database")
-	}
-	return schema, nil
+	err = copied.QueryRowContext(ctx, selectSchema).Scan(&schema)
+	return schema, failure(err, subject, "read the schema of the database")
 }
 
 // look opens a database that is there as it is.
@@ -78,4 +78,49 @@ func Schema() string { return last(migrations()) }
 // has a step as its last.
 func KnowsSchema(step string) bool {
 	return slices.ContainsFunc(migrations(), func(m migration) bool { return m.name == step })
+}
+
+// Examine looks through the database at a path for damage, which takes as long
+// as reading it, and returns the last step of its schema. It changes nothing
+// and needs no server to stop. It returns the errors of Snapshot.
+func Examine(ctx context.Context, path string) (schema string, err error) {
+	subject := "The database " + path
+	db, err := look(path)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var verdict string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+		return "", failure(err, subject, "examine the database")
+	}
+	if verdict != "ok" {
+		return "", hearth.Errorf(hearth.KindUnavailable, "%s %s", subject, remedies[sqlite3.SQLITE_CORRUPT])
+	}
+	err = db.QueryRowContext(ctx, selectSchema).Scan(&schema)
+	return schema, failure(err, subject, "read the schema of the database")
+}
+
+// Recorded tells which of some sessions the database at a path has on record.
+// It changes nothing and returns the errors of Snapshot.
+func Recorded(ctx context.Context, path string, ids []string) (map[string]bool, error) {
+	db, err := look(path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	recorded := make(map[string]bool)
+	rows, err := db.QueryContext(ctx, `SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?))`, jsonColumn{ids})
+	if err == nil {
+		err = eachRow(rows, func(r row) error {
+			var id string
+			err := r.Scan(&id)
+			recorded[id] = true
+			return err
+		})
+	}
+	if err != nil {
+		return nil, failure(err, "The database "+path, "look for sessions")
+	}
+	return recorded, nil
 }
