@@ -14,8 +14,10 @@ import (
 )
 
 // retryAfter is how long a session's tending waits before it tries again what
-// the store or the output location refused. Nothing is given up meanwhile: the
-// driver keeps what it did.
+// the store or the output location refused. It does so for as long as the server
+// runs, and the next server goes on: nothing is given up, since the driver keeps
+// what it did, and a time limit could only lose it. What bounds the waiting is
+// the session's idle timeout, which the driver keeps by itself.
 const retryAfter = time.Second
 
 // pursuit is the tending of one session: its goroutines carry out what is

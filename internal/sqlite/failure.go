@@ -22,7 +22,7 @@ var remedies = map[int]string{
 	sqlite3.SQLITE_CANTOPEN: "cannot be opened. Let the server read and write the file and its directory, and open enough files (ulimit -n).",
 	sqlite3.SQLITE_READONLY: "cannot be written. Let the server write the file and its directory.",
 	sqlite3.SQLITE_FULL:     "has no room to grow. Free some space on its disk, and try again.",
-	sqlite3.SQLITE_IOERR:    "cannot be read or written, because its disk reports an error. The server's log has the details.",
+	sqlite3.SQLITE_IOERR:    "cannot be read or written, because its disk or a limit of the server's process is in the way.",
 	sqlite3.SQLITE_CORRUPT:  "is damaged. Stop the server, and put a backup in its place (hearth restore, into an empty data directory) or move it away to begin with an empty one.",
 	sqlite3.SQLITE_NOTADB:   "is damaged. Stop the server, and put a backup in its place (hearth restore, into an empty data directory) or move it away to begin with an empty one.",
 }
@@ -39,7 +39,11 @@ func failure(err error, subject, doing string) error {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		const primary = 0xff // the rest of a result code says which kind of it
 		if remedy, ok := remedies[e.Code()&primary]; ok {
-			return &hearth.Error{Kind: hearth.KindUnavailable, Message: subject + " " + remedy, Err: err}
+			message := subject + " " + remedy
+			if e.Code()&primary == sqlite3.SQLITE_IOERR {
+				message += " Look at the disk and at ulimit -f; SQLite says: " + e.Error() + "." // has a number that tells which
+			}
+			return &hearth.Error{Kind: hearth.KindUnavailable, Message: message, Err: err}
 		}
 	}
 	return hearth.Internal(err, doing)
