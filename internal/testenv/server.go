@@ -48,11 +48,17 @@ type Server struct {
 // an ended session that still runs fails the test.
 func Serve(t testing.TB, binary string, flags ...string) *Server {
 	t.Helper()
+	return ServeIn(t, t.TempDir(), binary, flags...)
+}
+
+// ServeIn is Serve with a home that is there already.
+func ServeIn(t testing.TB, home, binary string, flags ...string) *Server {
+	t.Helper()
 	Engine(t) // installed by now, so that a session's start is only that
 	address := freeAddress(t)
 	s := &Server{
 		URL:    "http://" + address,
-		Home:   t.TempDir(),
+		Home:   home,
 		t:      t,
 		binary: binary,
 		args:   append([]string{"serve", "--listen", address}, flags...),

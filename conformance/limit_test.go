@@ -1,0 +1,137 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+
+	"hearth/internal/testenv"
+)
+
+// limited is a server under a limit of the system's, and what lifts it from
+// the next start on.
+func limited(t *testing.T, binary, limit string) (c *client, lift func()) {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "hearth")
+	write := func(limit string) {
+		text := fmt.Sprintf("#!/bin/sh\n%s\nexec %q \"$@\"\n", limit, binary)
+		if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(limit)
+	return connect(t, testenv.Serve(t, script)), func() { write("") }
+}
+
+// once is without the SDK's own tries.
+func once(o *athena.Options) { o.RetryMaxAttempts = 1 }
+
+// createNotebook gives the same notebook again when it is asked again.
+func (c *client) createNotebook(n int) (id string, err error) {
+	name, token := fmt.Sprint("notebook ", n), fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
+	answer, err := c.athena.CreateNotebook(c.ctx, &athena.CreateNotebookInput{
+		WorkGroup: aws.String("primary"), Name: &name, ClientRequestToken: &token,
+	}, once)
+	if err != nil {
+		return "", err
+	}
+	return *answer.NotebookId, nil
+}
+
+func (c *client) haveNotebooks(acknowledged []string) {
+	c.t.Helper()
+	for _, id := range acknowledged {
+		if _, err := c.athena.GetNotebookMetadata(c.ctx, &athena.GetNotebookMetadataInput{NotebookId: &id}); err != nil {
+			c.t.Errorf("what was acknowledged is not there: %v", err)
+		}
+	}
+}
+
+// diskFull writes until no file may grow any more, which is what a full disk
+// looks like to a database.
+func diskFull(t *testing.T, binary string) {
+	c, lift := limited(t, binary, "ulimit -f 600")
+	var acknowledged []string
+	var failure error
+	for n := 0; failure == nil; n++ {
+		var id string
+		if id, failure = c.createNotebook(n); failure == nil {
+			acknowledged = append(acknowledged, id)
+		}
+		if n > 1000 {
+			t.Fatal("the limit never came")
+		}
+	}
+	refusal, ok := errors.AsType[*types.InternalServerException](failure)
+	if !ok || !strings.Contains(refusal.ErrorMessage(), "The server's database") || !strings.Contains(refusal.ErrorMessage(), "disk") || strings.Contains(refusal.ErrorMessage(), c.Home) {
+		t.Errorf("the refusal is %v", failure)
+	}
+	t.Logf("after %d: %v", len(acknowledged), failure)
+	c.haveNotebooks(acknowledged) // reads go on
+	answer := must(http.Get(c.URL + "/ok"))(t)
+	answer.Body.Close()
+	same(t, "the status of /ok", answer.StatusCode, http.StatusOK)
+
+	c.Stop()
+	lift()
+	c.Start()
+	c.haveNotebooks(acknowledged)
+	if _, err := c.createNotebook(len(acknowledged)); err != nil {
+		t.Errorf("asked again, what was refused: %v", err)
+	}
+}
+
+// descriptorsExhausted holds so many connections that the server has no file
+// descriptor left.
+func descriptorsExhausted(t *testing.T, binary string) {
+	const limit = 48
+	c, _ := limited(t, binary, fmt.Sprint("ulimit -n ", limit))
+	var record struct{ PID int }
+	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
+		t.Fatal(err)
+	}
+	first := must(c.createNotebook(0))(t)
+	address := strings.TrimPrefix(c.URL, "http://")
+	var held []net.Conn
+	for range 2 * limit {
+		held = append(held, must(net.Dial("tcp", address))(t))
+	}
+	descriptors := func() int {
+		return len(must(os.ReadDir(fmt.Sprintf("/proc/%d/fd", record.PID)))(t))
+	}
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	deadline := time.After(patience)
+	for descriptors() < limit {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("the server has %d file descriptors", descriptors())
+		}
+	}
+	acknowledged := []string{first}
+	id, err := c.createNotebook(1) // on the connection of before
+	if err == nil {
+		acknowledged = append(acknowledged, id)
+	}
+	t.Logf("meanwhile: %v", err)
+	for _, conn := range held {
+		conn.Close()
+	}
+	acknowledged = append(acknowledged, must(c.createNotebook(2))(t))
+	c.haveNotebooks(acknowledged)
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d", record.PID)); err != nil {
+		t.Errorf("the server has ended: %v", err)
+	}
+}
