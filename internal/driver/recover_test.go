@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -247,6 +248,66 @@ func TestDrivers_Recover_OldBundle(t *testing.T) {
 			t.Errorf("it is found %v %q, %v", d, adoption, err)
 		}
 	})
+}
+
+// A bundle of a driver with Spark, in which a calculation failed and one was
+// cancelled.
+func TestDrivers_Recover_OldSparkBundle(t *testing.T) {
+	const (
+		id                  = "47d1020c-1f69-ba17-335a-dc48e0affb89"
+		ok, wrong, canceled = "49d1020c-4878-29b7-dd2e-51b58813cd48", "8dd1020c-4c48-3594-66ad-11f2c393e203", "93d1020c-4d59-5560-d5db-fdbda5fda302"
+	)
+	b := &bench{t: t, dir: t.TempDir()}
+	b.Drivers = driver.New(driver.Config{Dir: b.dir})
+	if err := os.CopyFS(b.path(id), os.DirFS(filepath.Join("testdata", "bundle-1-spark"))); err != nil {
+		t.Fatal(err)
+	}
+	d, adoption, err := b.Recover(t.Context(), id)
+	if err != nil || adoption != hearth.ExitedAway {
+		t.Fatalf("it is found %q, %v", adoption, err)
+	}
+	var got []hearth.DriverEvent
+	if err := d.Follow(t.Context(), 0, func(e hearth.DriverEvent) error {
+		e.At, e.Offset = time.Time{}, 0
+		got = append(got, e)
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	want := []hearth.DriverEvent{
+		{Type: hearth.DriverReady, Phases: []hearth.StartPhase{
+			{Name: "spawn", Took: 76 * time.Millisecond},
+			{Name: "python", Took: 2303 * time.Millisecond},
+			{Name: "jvm", Took: 791 * time.Millisecond},
+			{Name: "spark_context", Took: 5049 * time.Millisecond},
+			{Name: "first_job", Took: 12747 * time.Millisecond},
+		}},
+		{Type: hearth.CalculationStarted, CalculationID: ok},
+		{Type: hearth.CalculationEnded, CalculationID: ok, Outcome: hearth.OutcomeOK, Ran: 1860 * time.Millisecond, Progress: "100% (3/3 tasks)"},
+		{Type: hearth.CalculationStarted, CalculationID: wrong},
+		{Type: hearth.CalculationEnded, CalculationID: wrong, Outcome: hearth.OutcomeError, Reason: "ValueError: wrong", ExitStatus: 1, Ran: 11 * time.Millisecond, Progress: "0% (no Spark tasks)"},
+		{Type: hearth.CalculationStarted, CalculationID: canceled},
+		{Type: hearth.CalculationEnded, CalculationID: canceled, Outcome: hearth.OutcomeCanceled, Reason: "The calculation was canceled.", ExitStatus: 130, Ran: 2897 * time.Millisecond, Progress: "0% (no Spark tasks)"},
+		{Type: hearth.DriverExited, Reason: "The driver ended as requested", Exit: hearth.ExitRequested},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := b.output(d, ok, hearth.Stdout); !strings.Contains(got, "|499500|") {
+		t.Errorf("stdout is %q", got)
+	}
+	if got := b.output(d, wrong, hearth.Stderr); !strings.Contains(got, "ValueError: wrong") {
+		t.Errorf("stderr is %q", got)
+	}
+	result, err := d.Result(t.Context(), ok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer result.Close()
+	var document shim.Result
+	if err := json.NewDecoder(result).Decode(&document); err != nil || document.Status != "ok" || len(document.Outputs) != 1 {
+		t.Errorf("the result is %+v, %v", document, err)
+	}
 }
 
 func TestDrivers_Launch(t *testing.T) {
