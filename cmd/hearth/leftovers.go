@@ -75,7 +75,7 @@ func (d *doctor) find(ctx context.Context, served bool) []leftovers {
 	}
 	if !served { // or they may be somebody's
 		var files []string
-		for _, pattern := range []string{".doctor-*", "keys.json.*", "server.json.new", filepath.Join("objects", objects.Temporaries, "*")} {
+		for _, pattern := range []string{".doctor-*", "keys.json.*", "objects.key.*", "server.json.new", filepath.Join("objects", objects.Temporaries, "*")} {
 			found, _ := filepath.Glob(filepath.Join(string(d.at), pattern)) // the patterns are well-formed
 			files = append(files, found...)
 		}
