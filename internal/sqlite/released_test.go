@@ -198,6 +198,9 @@ func endLive(t *testing.T, store *Store) {
 		c, err := store.LiveCalculation(t.Context(), s.ID)
 		if err == nil {
 			change.Calculation = &hearth.CalculationChange{ID: c.ID, To: hearth.CalculationFailed, At: time.Now()}
+			if c.State == hearth.CalculationCanceling {
+				change.Calculation.To = hearth.CalculationCanceled
+			}
 		}
 		if err := store.Apply(t.Context(), change); err != nil {
 			t.Error(err)
