@@ -435,9 +435,23 @@ def message_of(error: BaseException) -> str:
         if java is not None:
             return str(java.toString())
     try:
-        return CELL.sub("<stdin>", str(error)).strip()
+        return without_java_stack(CELL.sub("<stdin>", str(error)).strip())
     except Exception as failure:
         return f"<its text is not available: {type(failure).__name__}>"
+
+
+JAVA_CAUSE = re.compile(r"^Caused by: (?:[\w$]+\.)*(.+)$", re.M)
+
+
+def without_java_stack(text: str) -> str:
+    """Puts the root cause in the place of the stack that pyspark appends to an
+    exception of Spark's: always before there is a session, where the message
+    often is of no use without it, and later if a property asks for it."""
+    message, _, stack = text.partition("\n\nJVM stacktrace:\n")
+    causes = JAVA_CAUSE.findall(stack)
+    if not causes or causes[-1] in message:
+        return message
+    return f"{message.rstrip(': ')}: {causes[-1]}"
 
 
 def reason_of(error: BaseException) -> str:

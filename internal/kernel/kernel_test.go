@@ -186,6 +186,34 @@ func TestError(t *testing.T) {
 		})
 	}
 
+	t.Run("a stack of Java's is told by its root cause", func(t *testing.T) {
+		for _, test := range []struct{ name, text, reason string }{
+			{
+				"as a Spark that does not start has it",
+				"Error while instantiating 'org.apache.spark.sql.internal.SessionStateBuilder':\n\nJVM stacktrace:\n" +
+					"java.lang.IllegalArgumentException: Error while instantiating 'org.apache.spark.sql.internal.SessionStateBuilder':\n" +
+					"\tat org.apache.spark.sql.SparkSession$.instantiateSessionState(SparkSession.scala:1237)\n" +
+					"Caused by: java.lang.reflect.InvocationTargetException\n\tat Here.there(Here.java:1)\n\t... 16 more\n" +
+					"Caused by: java.lang.IllegalArgumentException: spark.sql.shuffle.partitions should be int, but was abc\n" +
+					"\tat org.apache.spark.internal.config.ConfigHelpers$.toNumber(ConfigBuilder.scala:35)\n\t... 21 more\n",
+				"Bad: Error while instantiating 'org.apache.spark.sql.internal.SessionStateBuilder': IllegalArgumentException: spark.sql.shuffle.partitions should be int, but was abc",
+			},
+			{"a cause without a message", "It failed\n\nJVM stacktrace:\na.B: It failed\n\tat a.B.c\nCaused by: a.b.C$D\n\tat a.B.c\n", "Bad: It failed: C$D"},
+			{"no cause", "[SOME_CLASS] It failed.\n\nJVM stacktrace:\na.B: It failed.\n\tat a.B.c\n", "Bad: [SOME_CLASS] It failed."},
+			{"a cause that is told already", "Of D: x is y\n\nJVM stacktrace:\na.B: Of D: x is y\n\tat a.B.c\nCaused by: a.D: x is y\n", "Bad: Of D: x is y"},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				r := d.run(fmt.Sprintf("class Bad(Exception): pass\nraise Bad(%q)", test.text))
+				if r.Reason != test.reason || "Bad: "+r.Error.Value != test.reason {
+					t.Errorf("reason %q\nwant   %q\nvalue  %q", r.Reason, test.reason, r.Error.Value)
+				}
+				if want := "File \"<stdin>\", line 2, in <module>\nBad: " + strings.TrimRight(test.text, "\n") + "\n"; r.stderr != want {
+					t.Errorf("stderr %q\nwant   %q", r.stderr, want)
+				}
+			})
+		}
+	})
+
 	t.Run("frames of libraries are shown with their line", func(t *testing.T) {
 		r := d.run("import json\njson.loads('{')")
 		lines := strings.Split(r.stderr, "\n")

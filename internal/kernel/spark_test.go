@@ -164,6 +164,26 @@ thread.join()
 		})
 	}
 
+	t.Run("a session that cannot be tells the root cause", func(t *testing.T) {
+		r := d.run(`
+spark.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", True) # as it is before there is a session
+sc._jsc.sc().conf().set("spark.sql.shuffle.partitions", "abc")
+try:
+    spark.newSession().range(1).count()
+finally:
+    sc._jsc.sc().conf().remove("spark.sql.shuffle.partitions")
+`)
+		if want := "IllegalArgumentException: Error while instantiating 'org.apache.spark.sql.internal.SessionStateBuilder': IllegalArgumentException: spark.sql.shuffle.partitions should be int, but was abc"; r.Reason != want {
+			t.Errorf("%q\nwant %q", r.Reason, want)
+		}
+		if !strings.Contains(r.stderr, "JVM stacktrace:") {
+			t.Errorf("%s", r.stderr)
+		}
+		if r := d.run("spark.conf.unset('spark.sql.pyspark.jvmStacktrace.enabled')\nspark.newSession().range(1).count()"); r.value() != "1" {
+			t.Errorf("after it: %s", r.stderr)
+		}
+	})
+
 	d.run(soon + `
 import time
 from concurrent.futures import ThreadPoolExecutor
