@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -112,6 +113,8 @@ class AthenaMagics(Magics):
         show the line of the magic only."""
         if not expression:
             raise UsageError(f"Say what to show: {usage}")
+        if expression.startswith("--"):  # to Python a sign before a sign
+            raise UsageError(f"{usage.split()[0]} has no options, and this is one: {expression}. Say what to show: {usage}")
         try:
             code = compile(expression, __file__, "eval")
         except SyntaxError as error:
@@ -123,6 +126,8 @@ class AthenaMagics(Magics):
         """Run the SQL statements of the cell in `spark` and show() the result of each."""
         if line.strip():
             raise UsageError(f"%%sql has no options, and this is one or a statement: {line}. Write the SQL below the line with %%sql.")
+        if not cell.strip():
+            raise UsageError("There is no SQL in the cell. Write the SQL below the line with %%sql.")
         spark = self.shell.user_ns.get("spark")
         if not callable(getattr(spark, "sql", None)):
             raise UsageError("%%sql runs in the Spark session with the name spark, and there is none.")
@@ -136,7 +141,17 @@ class AthenaMagics(Magics):
         for kind, sign in ("cell", "%%"), ("line", "%"):
             for name, function in sorted(self.magics[kind].items()):
                 print(f"{sign + name:<16} {(function.__doc__ or '').splitlines()[0]}")
-        print("%lsmagic lists IPython's magics too; %NAME? describes one.")
+        print("%NAME? describes one.")
+
+    @line_magic
+    def lsmagic(self, line: str) -> None:
+        """List the names of these magics and of IPython's."""
+        every = self.shell.magics_manager.lsmagic()
+        for kind, sign in ("cell", "%%"), ("line", "%"):
+            own = self.magics[kind].keys()
+            for whose, names in ("Athena", own), ("IPython", every[kind].keys() - own):
+                print(f"{whose}'s {kind} magics:")
+                print(textwrap.fill("  ".join(sign + name for name in sorted(names)), 100, break_on_hyphens=False))
 
     @line_magic
     def status(self, line: str) -> None:
@@ -176,12 +191,13 @@ class AthenaMagics(Magics):
     def table(self, line: str) -> None:
         """Show a pandas or Spark DataFrame as a table: %table df."""
         frame = self._value(line, "%table df")
-        if hasattr(frame, "toPandas"):
+        kind = type(frame)  # which is asked because a Column of Spark has every attribute
+        if hasattr(kind, "toPandas"):
             rows, count, index = frame.limit(TABLE_ROWS + 1).toPandas(), "more", False
-        elif hasattr(frame, "to_html") and hasattr(frame, "head"):
+        elif hasattr(kind, "to_html") and hasattr(kind, "head"):
             rows, count, index = frame.head(TABLE_ROWS + 1), str(len(frame)), True
         else:
-            raise UsageError(f"%table takes a pandas or Spark DataFrame, and {line} is of type {type(frame).__name__}.")
+            raise UsageError(f"%table takes a pandas or Spark DataFrame, and {line} is of type {kind.__name__}.")
         shown = rows.head(TABLE_ROWS)
         text, html = shown.to_string(index=index), shown.to_html(index=index)
         if len(rows) > TABLE_ROWS:

@@ -521,6 +521,7 @@ class Shell(InteractiveShell):
         # to come first: line numbers have to be those of the submitted block.
         cleanups = self.input_transformer_manager.cleanup_transforms
         cleanups[0] = functools.partial(drop_empty_lines, cleanups[0])
+        cleanups.append(give_sql_a_body)
         self.register_magics(hearth_magics.AthenaMagics)
 
     def init_user_ns(self) -> None:
@@ -636,6 +637,12 @@ class Shell(InteractiveShell):
 def drop_empty_lines(drop: Callable[[list[str]], list[str]], lines: list[str]) -> list[str]:
     first = next((line for line in lines if not line.isspace()), "")
     return drop(lines) if first.startswith("%%") else lines
+
+
+def give_sql_a_body(lines: list[str]) -> list[str]:
+    """Leaves it to %%sql to tell where the SQL belongs: IPython refuses a cell
+    magic without a body before the magic could."""
+    return [*lines, "\n"] if len(lines) == 1 and re.match(r"%%sql\s", lines[0]) else lines
 
 
 class KernelThread(threading.Thread):

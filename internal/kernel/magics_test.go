@@ -63,18 +63,27 @@ func TestMagics(t *testing.T) {
 
 	t.Run("help has every magic with its description", func(t *testing.T) {
 		r := d.run("%help")
-		for _, name := range []string{"%%sql", "%help", "%list_sessions", "%matplot", "%plotly", "%session_id", "%set_log_level", "%status", "%table"} {
+		for _, name := range []string{"%%sql", "%help", "%list_sessions", "%lsmagic", "%matplot", "%plotly", "%session_id", "%set_log_level", "%status", "%table"} {
 			if !strings.Contains("\n"+r.stdout, "\n"+name+" ") {
 				t.Errorf("%s is missing:\n%s", name, r.stdout)
 			}
 		}
 	})
 
-	t.Run("lsmagic has IPython's too", func(t *testing.T) {
-		list := " " + strings.ReplaceAll(d.run("%lsmagic").value(), "\n", " ") + " "
+	t.Run("lsmagic prints them, and IPython's too", func(t *testing.T) {
+		r := d.run("%lsmagic")
+		if !strings.HasPrefix(r.stdout, "Athena's cell magics:\n%%sql\nIPython's cell magics:\n%%!  ") || len(r.shown) != 0 {
+			t.Errorf("%s %v\n%s", r.Reason, r.shown, r.stdout)
+		}
+		list := strings.ReplaceAll(r.stdout, "\n", " ")
 		for _, name := range []string{"%%sql", "%status", "%set_log_level", "%%time", "%env", "%who"} {
 			if !strings.Contains(list, " "+name+" ") {
 				t.Errorf("%s is missing: %s", name, list)
+			}
+		}
+		for line := range strings.Lines(r.stdout) {
+			if len(line) > 101 {
+				t.Errorf("a line of %d characters: %s", len(line), line)
 			}
 		}
 	})
@@ -103,17 +112,25 @@ func TestMagics_Refused(t *testing.T) {
 		{"one that is not there", "x = 1\n%nonsuch", "2", "UsageError: Line magic function `%nonsuch` not found."},
 		{"SQL without Spark", "%%sql\nSELECT 1", "1", "UsageError: %%sql runs in the Spark session with the name spark, and there is none."},
 		{"SQL with an option", "%%sql -o x\nSELECT 1", "1", "UsageError: %%sql has no options, and this is one or a statement: -o x. Write the SQL below the line with %%sql."},
-		{"SQL on no line", "%%sql", "1", "UsageError: %%sql is a cell magic, but the cell body is empty."},
+		{"SQL on the line", "%%sql select 1", "1", "UsageError: %%sql has no options, and this is one or a statement: select 1. Write the SQL below the line with %%sql."},
+		{"SQL on no line", "%%sql", "1", "UsageError: There is no SQL in the cell. Write the SQL below the line with %%sql."},
+		{"SQL on empty lines", "%%sql\n\n \n", "1", "UsageError: There is no SQL in the cell. Write the SQL below the line with %%sql."},
+		{"no body of another", "%%capture", "1", "UsageError: %%capture is a cell magic, but the cell body is empty."},
 		{"no level", "%set_log_level", "1", "UsageError: " + levels + "''."},
 		{"a level in lower case", "%set_log_level info", "1", "UsageError: " + levels + "'info'."},
 		{"a level in quotes", `%set_log_level "INFO"`, "1", "UsageError: " + levels + `'"INFO"'.`},
 		{"a level that Python knows", "%set_log_level CRITICAL", "1", "UsageError: " + levels + "'CRITICAL'."},
 		{"no table", "\n%table", "2", "UsageError: Say what to show: %table df"},
 		{"a table of what is none", "number = 1\n%table number", "2", "UsageError: %table takes a pandas or Spark DataFrame, and number is of type int."},
+		{"a table with an option", "%table --help", "1", "UsageError: %table has no options, and this is one: --help. Say what to show: %table df"},
+		{"a table of a class", "%table __import__('pandas').DataFrame", "1", "UsageError: %table takes a pandas or Spark DataFrame, and __import__('pandas').DataFrame is of type type."},
+		{"a table of what has every attribute", "class Column:\n    def __getattr__(self, name): return self\n%table Column()", "3", "UsageError: %table takes a pandas or Spark DataFrame, and Column() is of type Column."},
+		{"a table of what fails", "%table -'text'", "1", "TypeError: bad operand type for unary -: 'str'"},
 		{"a table of a name that is not bound", "%table absent", "1", "NameError: name 'absent' is not defined"},
 		{"a table of what is no Python", "%table a b", "1", "UsageError: a b is no expression of Python: invalid syntax."},
 		{"a figure of what has none", "%matplot number", "1", "UsageError: %matplot takes matplotlib.pyplot, and number is of type int."},
 		{"a figure that is not there", "import matplotlib.pyplot as plt\n%matplot plt", "2", "UsageError: There is no figure to show. One is shown and closed at the end of the calculation that draws it."},
+		{"a figure with an option", "%matplot --help", "1", "UsageError: %matplot has no options, and this is one: --help. Say what to show: %matplot plt"},
 		{"plotly where there is none", "%plotly number", "1", "UsageError: plotly is not installed in this session's Python. Install it into a folder of your own (pip install --target FOLDER plotly) and put that folder into sys.path."},
 		{"pip", "%pip install six", "1", "UsageError: %pip is not available: it would change the Python of every session. Give the session modules of your own with sc.addPyFile" +
 			" (a .py file, or a .zip of pure Python), or install a package into a folder of your own (pip install --target FOLDER NAME) and put that folder into sys.path."},

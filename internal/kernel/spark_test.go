@@ -184,6 +184,12 @@ finally:
 		}
 	})
 
+	t.Run("a column is no table", func(t *testing.T) {
+		if r := d.run("%table spark.range(1).id"); r.Reason != "UsageError: %table takes a pandas or Spark DataFrame, and spark.range(1).id is of type Column." {
+			t.Errorf("%s", r.Reason)
+		}
+	})
+
 	d.run(soon + `
 import time
 from concurrent.futures import ThreadPoolExecutor
