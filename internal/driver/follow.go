@@ -22,8 +22,13 @@ func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.Dr
 	}
 	for {
 		lost := d.followShim(ctx, f)
-		if lost == nil || f.refused != nil {
+		if f.refused != nil {
 			return f.refused
+		}
+		if lost == nil {
+			// It may be killed yet, before it has cleared up behind itself.
+			d.unlockedSoon(ctx)
+			return d.clear()
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

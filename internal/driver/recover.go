@@ -81,12 +81,12 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 		return unreadable(err)
 	}
 	if exited {
-		return found, hearth.ExitedAway, nil
+		return found, hearth.ExitedAway, found.clear()
 	}
 	if err := identity.KillLeftovers(); err != nil {
 		return unreadable(err)
 	}
-	return found, hearth.Gone, nil
+	return found, hearth.Gone, found.clear()
 }
 
 // greet asks the shim whether it is this driver's. A shim that has the lock is

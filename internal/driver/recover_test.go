@@ -82,6 +82,20 @@ func TestDrivers_Recover(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.shimEnds("one")
+		// As if the shim had been killed just before it was gone.
+		for _, left := range []string{shim.SocketName, shim.ExitFile + ".new"} {
+			if err := os.WriteFile(b.path("one", left), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := b.Recover(t.Context(), "one"); err != nil {
+			t.Error(err)
+		}
+		for _, left := range []string{shim.SocketName, shim.ExitFile + ".new"} {
+			if _, err := os.Lstat(b.path("one", left)); err == nil {
+				t.Errorf("%s is left", left)
+			}
+		}
 		for _, missing := range []string{"", shim.ExitFile, shim.JournalFile} {
 			if missing == shim.ExitFile { // the journal has it
 				if err := os.Rename(b.path("one", missing), b.path("one", "kept.json")); err != nil {
