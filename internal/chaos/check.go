@@ -29,7 +29,7 @@ type limits struct {
 func check(h *history, l limits) []violation {
 	var found []violation
 	for _, t := range h.troubles {
-		found = append(found, violation{t.What, h.around(t.At)})
+		found = append(found, violation{t.What, h.background(t)})
 	}
 	for _, s := range h.sessions {
 		v := &verdict{session: s, limits: l}

@@ -226,7 +226,7 @@ func (r *run) lookForLeftovers() error {
 		return err
 	}
 	for _, p := range left {
-		r.history.trouble(fmt.Sprintf("process %d of session %s was left running: %s", p.pid, p.session, p.command))
+		r.history.troubleOf(p.session, fmt.Sprintf("process %d of session %s was left running: %s", p.pid, p.session, p.command))
 	}
 	return filepath.WalkDir(r.server.data, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -237,7 +237,12 @@ func (r *run) lookForLeftovers() error {
 		temporary := slices.Contains([]string{"temporary", "ballast", "server.json"}, name) || strings.HasSuffix(name, ".new") && !entry.IsDir() ||
 			filepath.Base(filepath.Dir(path)) == ".new"
 		if entry.Type()&fs.ModeSocket != 0 || temporary && !inWork {
-			r.history.trouble("a file was left: " + strings.TrimPrefix(path, r.server.data))
+			of, err := filepath.Rel(filepath.Join(r.server.data, "drivers"), path)
+			if err != nil {
+				return err
+			}
+			session, _, _ := strings.Cut(of, string(filepath.Separator))
+			r.history.troubleOf(session, "a file was left: "+strings.TrimPrefix(path, r.server.data))
 		}
 		return nil
 	})

@@ -94,10 +94,11 @@ const (
 	aJVM    victim = "JVM"
 )
 
-// trouble is a violation that was met on the way and belongs to no session.
+// trouble is a violation that was met on the way.
 type trouble struct {
-	At   time.Time
-	What string
+	At      time.Time
+	What    string
+	Session string // whose it is, when it is some session's
 }
 
 // line is something for a story.
@@ -118,10 +119,12 @@ func (h *history) inflict(f fault) {
 	h.faults = append(h.faults, f)
 }
 
-func (h *history) trouble(what string) {
+func (h *history) trouble(what string) { h.troubleOf("", what) }
+
+func (h *history) troubleOf(session, what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.troubles = append(h.troubles, trouble{time.Now(), what})
+	h.troubles = append(h.troubles, trouble{time.Now(), what, session})
 }
 
 // frozen reports whether some process of the role was stopped in between.

@@ -67,11 +67,17 @@ func (s *session) life() (from, to time.Time) {
 	return from.Add(-shortly), to.Add(shortly)
 }
 
-// around is what was done shortly before a moment.
-func (h *history) around(at time.Time) []line {
+// background is the story of the session that a trouble is of, or what was done
+// shortly before it.
+func (h *history) background(t trouble) []line {
+	for _, s := range h.sessions {
+		if t.Session != "" && slices.Contains(s.IDs, t.Session) {
+			return h.story(s)
+		}
+	}
 	var lines []line
 	for _, f := range h.faults {
-		if f.At.After(at.Add(-10*time.Second)) && f.At.Before(at.Add(time.Second)) {
+		if f.At.After(t.At.Add(-10*time.Second)) && f.At.Before(t.At.Add(time.Second)) {
 			lines = append(lines, line{f.At, strings.TrimSpace("done: " + f.String() + " " + f.Session)})
 		}
 	}
