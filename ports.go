@@ -10,13 +10,14 @@ import (
 // transaction that is on disk when the method returns. Methods return an Error
 // of the kinds named with them, or of KindInternal or KindUnavailable when the
 // store itself fails. Times are kept to the microsecond and come back in UTC;
-// reasons are kept as ClipReason makes them.
+// reasons are kept as ClipReason makes them. A listing refuses a malformed
+// cursor, and one that it gave for another filter (MalformedCursor).
 type Store interface {
 	// CreateWorkGroup returns KindExists when the name is taken.
 	CreateWorkGroup(ctx context.Context, g WorkGroup) error
 	// WorkGroup returns KindNotFound (WorkGroupNotFound).
 	WorkGroup(ctx context.Context, name string) (WorkGroup, error)
-	// WorkGroups lists by name. It returns KindInvalid for a malformed cursor.
+	// WorkGroups lists by name. It returns KindInvalid (MalformedCursor).
 	WorkGroups(ctx context.Context, page Page) ([]WorkGroup, Cursor, error)
 	// UpdateWorkGroup replaces the workgroup that has g's name, but for its
 	// tags and its CreatedAt, and counts its revision up. It returns
@@ -54,7 +55,7 @@ type Store interface {
 	// Session returns KindNotFound (SessionNotFound).
 	Session(ctx context.Context, id string) (Session, error)
 	// Sessions lists newest first; sessions added meanwhile never shift a
-	// page. It returns KindInvalid for a malformed cursor.
+	// page. It returns KindInvalid (MalformedCursor).
 	Sessions(ctx context.Context, filter SessionFilter, page Page) ([]Session, Cursor, error)
 	// LiveSessions lists all sessions that have not ended, oldest first.
 	LiveSessions(ctx context.Context) ([]Session, error)
@@ -74,7 +75,7 @@ type Store interface {
 	// Calculation returns KindNotFound (CalculationNotFound).
 	Calculation(ctx context.Context, id string) (Calculation, error)
 	// Calculations lists newest first; calculations added meanwhile never
-	// shift a page. It returns KindInvalid for a malformed cursor.
+	// shift a page. It returns KindInvalid (MalformedCursor).
 	Calculations(ctx context.Context, filter CalculationFilter, page Page) ([]Calculation, Cursor, error)
 	// LiveCalculation gives the one calculation of the session that has not
 	// ended. It returns KindNotFound when there is none.
@@ -106,7 +107,7 @@ type Store interface {
 	// that moment. It returns KindNotFound (NotebookNotFound).
 	NotebookContent(ctx context.Context, id string) (Notebook, string, error)
 	// Notebooks lists newest first; notebooks added meanwhile never shift a
-	// page. It returns KindInvalid for a malformed cursor.
+	// page. It returns KindInvalid (MalformedCursor).
 	Notebooks(ctx context.Context, filter NotebookFilter, page Page) ([]Notebook, Cursor, error)
 	// NotebookSession gives the one session of a notebook that has not ended.
 	// It returns KindNotFound when there is none.
@@ -149,21 +150,6 @@ type Token struct {
 // begins with Athena's words.
 func TokenMismatch() *Error {
 	return Errorf(KindIdempotencyMismatch, "Idempotent parameters do not match. The ClientRequestToken was used before with other parameters; use a new one.")
-}
-
-// Cursor is an opaque place in a listing: "" at the beginning, and after the
-// last page.
-type Cursor string
-
-// Page asks for at most Limit items, and at least one, after a cursor.
-type Page struct {
-	Limit int
-	After Cursor
-}
-
-// MalformedCursor refuses a cursor that no listing gave.
-func MalformedCursor(c Cursor) *Error {
-	return Errorf(KindInvalid, "The nextPageToken is malformed: %s", string(c))
 }
 
 // Drivers launches Spark drivers and finds those that outlived the server. A

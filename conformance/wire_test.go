@@ -28,7 +28,7 @@ func wire(t *testing.T, c *client) {
 		unread  = `{"__type":"SerializationException"}`
 		unknown = `{"__type":"UnknownOperationException"}`
 		nowhere = "<UnknownOperationException/>"
-		engines = `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"}],"NextToken":"MQ"}`
+		engines = `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"}],"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDox"}`
 
 		constraint = "1 validation error detected: Value"
 		failed     = " failed to satisfy constraint: "

@@ -7,7 +7,7 @@ import (
 )
 
 func (a *api) listEngineVersions(_ context.Context, in *ListEngineVersionsInput) (*ListEngineVersionsOutput, error) {
-	versions, next, err := cut(hearth.EngineVersions(), page(in.MaxResults, in.NextToken, ruleMaxEngineVersionsCount))
+	versions, next, err := cut(hearth.ListingOf("engine versions"), hearth.EngineVersions(), page(in.MaxResults, in.NextToken, ruleMaxEngineVersionsCount))
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ const notebookRuntime = "Athena notebook version 1"
 
 func (a *api) listApplicationDPUSizes(_ context.Context, in *ListApplicationDPUSizesInput) (*ListApplicationDPUSizesOutput, error) {
 	all := []ApplicationDPUSizes{{ApplicationRuntimeID: new(notebookRuntime), SupportedDPUSizes: []int{hearth.DPUSize}}}
-	sizes, next, err := cut(all, page(in.MaxResults, in.NextToken, ruleMaxApplicationDPUSizesCount))
+	sizes, next, err := cut(hearth.ListingOf("DPU sizes"), all, page(in.MaxResults, in.NextToken, ruleMaxApplicationDPUSizesCount))
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ func (a *api) listExecutors(ctx context.Context, in *ListExecutorsRequest) (*Lis
 	if err != nil {
 		return nil, err
 	}
-	executors, next, err := cut(all, page(in.MaxResults, in.NextToken, ruleMaxListExecutorsCount))
+	executors, next, err := cut(hearth.ListingOf("executors", value(in.SessionID), value(in.ExecutorStateFilter)), all, page(in.MaxResults, in.NextToken, ruleMaxListExecutorsCount))
 	if err != nil {
 		return nil, err
 	}

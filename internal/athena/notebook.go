@@ -92,7 +92,7 @@ func (a *api) listNotebookSessions(ctx context.Context, in *ListNotebookSessions
 	if err != nil {
 		return nil, err
 	}
-	sessions, next, err := cut(all, page(in.MaxResults, in.NextToken, maxNotebookSessions))
+	sessions, next, err := cut(hearth.ListingOf("notebook sessions", value(in.NotebookID)), all, page(in.MaxResults, in.NextToken, maxNotebookSessions))
 	if err != nil {
 		return nil, err
 	}

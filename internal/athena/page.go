@@ -1,7 +1,6 @@
 package athena
 
 import (
-	"encoding/base64"
 	"strconv"
 
 	"hearth"
@@ -18,16 +17,16 @@ func page(maxResults *int, nextToken *string, rule awsjson.Number) hearth.Page {
 	return p
 }
 
-// cut pages through a list that is small and known as a whole. Its cursor is
-// the number of items before the page.
-func cut[T any](all []T, p hearth.Page) ([]T, hearth.Cursor, error) {
+// cut pages through a listing that is small and known as a whole. The place in
+// its cursor is the number of items before the page.
+func cut[T any](l hearth.Listing, all []T, p hearth.Page) ([]T, hearth.Cursor, error) {
+	place, err := l.Place(p.After)
+	if err != nil {
+		return nil, "", err
+	}
 	start := 0
-	if p.After != "" {
-		text, err := base64.RawURLEncoding.DecodeString(string(p.After))
-		if err == nil {
-			start, err = strconv.Atoi(string(text))
-		}
-		if err != nil || start < 0 {
+	if place != "" {
+		if start, err = strconv.Atoi(place); err != nil || start < 0 {
 			return nil, "", hearth.MalformedCursor(p.After)
 		}
 	}
@@ -35,6 +34,5 @@ func cut[T any](all []T, p hearth.Page) ([]T, hearth.Cursor, error) {
 	if len(rest) <= p.Limit {
 		return rest, "", nil
 	}
-	next := strconv.Itoa(start + p.Limit)
-	return rest[:p.Limit], hearth.Cursor(base64.RawURLEncoding.EncodeToString([]byte(next))), nil
+	return rest[:p.Limit], l.Cursor(strconv.Itoa(start + p.Limit)), nil
 }

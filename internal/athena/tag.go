@@ -19,7 +19,7 @@ func (a *api) listTagsForResource(ctx context.Context, in *ListTagsForResourceIn
 	if err != nil {
 		return nil, err
 	}
-	some, next, err := cut(all.List(), page(in.MaxResults, in.NextToken, ruleMaxTagsCount))
+	some, next, err := cut(hearth.ListingOf("tags", value(in.ResourceARN)), all.List(), page(in.MaxResults, in.NextToken, ruleMaxTagsCount))
 	if err != nil {
 		return nil, err
 	}

@@ -309,12 +309,30 @@ func TestHandler_Hold(t *testing.T) {
 func TestHandler_ListEngineVersionsInPages(t *testing.T) {
 	h := handler(bare(), new(bytes.Buffer))
 	first := call(h, "ListEngineVersions", `{"MaxResults":1}`).Body.String()
-	if want := `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"}],"NextToken":"MQ"}`; first != want {
+	if want := `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"}],"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDox"}`; first != want {
 		t.Errorf("got  %s\nwant %s", first, want)
 	}
-	second := call(h, "ListEngineVersions", `{"MaxResults":1,"NextToken":"MQ"}`).Body.String()
+	second := call(h, "ListEngineVersions", `{"MaxResults":1,"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDox"}`).Body.String()
 	if want := `{"EngineVersions":[{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"}]}`; second != want {
 		t.Errorf("got  %s\nwant %s", second, want)
+	}
+}
+
+func TestHandler_TakesNoTokenOfAnotherList(t *testing.T) {
+	h := handler(full(), new(bytes.Buffer))
+	const token = "NmY0ZDI2YjMwNGZjNjY2ZDox" // of ListEngineVersions
+	for operation, member := range map[string]string{
+		"ListApplicationDPUSizes": "",
+		"ListExecutors":           `"SessionId":"` + sessionID + `",`,
+		"ListNotebookSessions":    `"NotebookId":"` + sessionID + `",`,
+		"ListTagsForResource":     `"ResourceARN":"arn:aws:athena:us-east-1:123456789012:workgroup/primary",`,
+	} {
+		t.Run(operation, func(t *testing.T) {
+			w := call(h, operation, `{`+member+`"NextToken":"`+token+`"}`)
+			if want := invalidRequest("INVALID_INPUT", "The nextPageToken is malformed: "+token); w.Body.String() != want {
+				t.Errorf("got  %s\nwant %s", w.Body, want)
+			}
+		})
 	}
 }
 

@@ -107,13 +107,14 @@ func (s *Store) Calculation(ctx context.Context, id string) (hearth.Calculation,
 
 // Calculations implements hearth.Store.
 func (s *Store) Calculations(ctx context.Context, filter hearth.CalculationFilter, page hearth.Page) ([]hearth.Calculation, hearth.Cursor, error) {
-	before, err := listingCalculations.before(page.After)
+	listing := hearth.ListingOf("calculations", filter)
+	number, err := before(listing, page.After)
 	if err != nil {
 		return nil, "", err
 	}
-	query, args := selectCalculations(filter, before)
+	query, args := selectCalculations(filter, number)
 	var calculations []hearth.Calculation
-	next, err := s.page(ctx, listingCalculations, page.Limit, query, args, func(r row) (string, error) {
+	next, err := s.page(ctx, listing, page.Limit, query, args, func(r row) (string, error) {
 		var number int64
 		c, err := scanCalculation(r, &number)
 		calculations = append(calculations, c)

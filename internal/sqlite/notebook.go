@@ -91,13 +91,14 @@ func notebookFailure(err error, id string) error {
 
 // Notebooks implements hearth.Store.
 func (s *Store) Notebooks(ctx context.Context, filter hearth.NotebookFilter, page hearth.Page) ([]hearth.Notebook, hearth.Cursor, error) {
-	before, err := listingNotebooks.before(page.After)
+	listing := hearth.ListingOf("notebooks", filter)
+	number, err := before(listing, page.After)
 	if err != nil {
 		return nil, "", err
 	}
-	query, args := selectNotebooks(filter, before)
+	query, args := selectNotebooks(filter, number)
 	var notebooks []hearth.Notebook
-	next, err := s.page(ctx, listingNotebooks, page.Limit, query, args, func(r row) (string, error) {
+	next, err := s.page(ctx, listing, page.Limit, query, args, func(r row) (string, error) {
 		var number int64
 		n, err := scanNotebook(r, &number)
 		notebooks = append(notebooks, n)

@@ -3,45 +3,15 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"math"
 	"strconv"
-	"strings"
 
 	"hearth"
 )
 
-// A cursor is the listing's name and the place of the last item that was given,
-// in base64. The name keeps the cursor of one listing out of another.
-type listing string
-
-const (
-	listingWorkGroups   listing = "workgroups"
-	listingSessions     listing = "sessions"
-	listingCalculations listing = "calculations"
-	listingNotebooks    listing = "notebooks"
-)
-
-func (l listing) cursor(place string) hearth.Cursor {
-	return hearth.Cursor(base64.RawURLEncoding.EncodeToString([]byte(string(l) + ":" + place)))
-}
-
-// after gives the place of a cursor; "" is the beginning.
-func (l listing) after(c hearth.Cursor) (string, error) {
-	if c == "" {
-		return "", nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(string(c))
-	place, ours := strings.CutPrefix(string(text), string(l)+":")
-	if err != nil || !ours || place == "" || l.cursor(place) != c {
-		return "", hearth.MalformedCursor(c)
-	}
-	return place, nil
-}
-
 // before gives the row number of a cursor of a newest-first listing.
-func (l listing) before(c hearth.Cursor) (int64, error) {
-	place, err := l.after(c)
+func before(l hearth.Listing, c hearth.Cursor) (int64, error) {
+	place, err := l.Place(c)
 	if place == "" {
 		return math.MaxInt64, err
 	}
@@ -54,7 +24,7 @@ func (l listing) before(c hearth.Cursor) (int64, error) {
 
 // page runs a listing's query, whose last parameter is its LIMIT, and asks for
 // one row more than the page has, to know whether it is the last.
-func (s *Store) page(ctx context.Context, l listing, limit int, query string, args []any, scan func(row) (place string, err error)) (hearth.Cursor, error) {
+func (s *Store) page(ctx context.Context, l hearth.Listing, limit int, query string, args []any, scan func(row) (place string, err error)) (hearth.Cursor, error) {
 	limit = max(1, limit)
 	last, count := "", 0
 	more := false
@@ -71,7 +41,7 @@ func (s *Store) page(ctx context.Context, l listing, limit int, query string, ar
 	if err != nil || !more {
 		return "", err
 	}
-	return l.cursor(last), nil
+	return l.Cursor(last), nil
 }
 
 // each calls scan with every row of a query.

@@ -145,13 +145,14 @@ func (s *Store) Session(ctx context.Context, id string) (hearth.Session, error) 
 
 // Sessions implements hearth.Store.
 func (s *Store) Sessions(ctx context.Context, filter hearth.SessionFilter, page hearth.Page) ([]hearth.Session, hearth.Cursor, error) {
-	before, err := listingSessions.before(page.After)
+	listing := hearth.ListingOf("sessions", filter)
+	number, err := before(listing, page.After)
 	if err != nil {
 		return nil, "", err
 	}
-	query, args := selectSessions(filter, before)
+	query, args := selectSessions(filter, number)
 	var sessions []hearth.Session
-	next, err := s.page(ctx, listingSessions, page.Limit, query, args, func(r row) (string, error) {
+	next, err := s.page(ctx, listing, page.Limit, query, args, func(r row) (string, error) {
 		var number int64
 		session, err := scanSession(r, &number)
 		sessions = append(sessions, session)

@@ -108,12 +108,13 @@ func (s *Store) WorkGroup(ctx context.Context, name string) (hearth.WorkGroup, e
 
 // WorkGroups implements hearth.Store.
 func (s *Store) WorkGroups(ctx context.Context, page hearth.Page) ([]hearth.WorkGroup, hearth.Cursor, error) {
-	after, err := listingWorkGroups.after(page.After)
+	listing := hearth.ListingOf("workgroups")
+	after, err := listing.Place(page.After)
 	if err != nil {
 		return nil, "", err
 	}
 	var groups []hearth.WorkGroup
-	next, err := s.page(ctx, listingWorkGroups, page.Limit,
+	next, err := s.page(ctx, listing, page.Limit,
 		`SELECT `+workGroupColumns+` FROM work_groups WHERE name > ? ORDER BY name LIMIT ?`, []any{after},
 		func(r row) (string, error) {
 			g, err := scanWorkGroup(r)

@@ -181,6 +181,15 @@ func (s suite) calculationListing(t *testing.T) {
 		}
 	})
 
+	t.Run("a cursor is for its session and filter only", func(t *testing.T) {
+		store := s.open(t)
+		id, _ := history(t, store, 3)
+		other, _ := history(t, store, 3)
+		bound(t, store.Calculations,
+			hearth.CalculationFilter{SessionID: id}, hearth.CalculationFilter{SessionID: id, State: hearth.CalculationCompleted},
+			hearth.CalculationFilter{SessionID: other}, hearth.CalculationFilter{SessionID: other, State: hearth.CalculationCompleted})
+	})
+
 	t.Run("refuses a malformed cursor", func(t *testing.T) {
 		store := s.open(t)
 		id, _ := history(t, store, 3)

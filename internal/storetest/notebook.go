@@ -175,6 +175,14 @@ func (s suite) notebookListing(t *testing.T) {
 		same(t, got, all)
 	})
 
+	t.Run("a cursor is for its workgroup and filter only", func(t *testing.T) {
+		store := s.open(t)
+		populate(t, store, "")
+		bound(t, store.Notebooks,
+			hearth.NotebookFilter{WorkGroup: hearth.WorkGroupPrimary}, hearth.NotebookFilter{WorkGroup: hearth.WorkGroupPrimary, Name: "taxi"},
+			hearth.NotebookFilter{WorkGroup: otherGroup}, hearth.NotebookFilter{WorkGroup: otherGroup, Name: "taxi"})
+	})
+
 	t.Run("refuses a malformed cursor", func(t *testing.T) {
 		store := s.open(t)
 		populate(t, store, "")
@@ -269,6 +277,21 @@ func (s suite) notebookSessions(t *testing.T) {
 				same(t, got, matching(all, filter))
 			}
 		}
+	})
+
+	t.Run("a cursor is for its notebook only", func(t *testing.T) {
+		store := s.open(t)
+		n := addNotebook(t, store, notebookNamed("name"), "content")
+		other := addNotebook(t, store, notebookNamed("other"), "content")
+		for range 2 {
+			for _, of := range []hearth.Notebook{n, other} {
+				session := addSessionOf(t, store, of)
+				for _, to := range endings {
+					step(t, store, hearth.SessionChange{ID: session.ID, To: to, At: after(time.Second)})
+				}
+			}
+		}
+		bound(t, store.Sessions, hearth.SessionFilter{}, hearth.SessionFilter{NotebookID: n.ID}, hearth.SessionFilter{NotebookID: other.ID})
 	})
 
 	t.Run("one of several at once gets the notebook", func(t *testing.T) {

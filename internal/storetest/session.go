@@ -170,6 +170,15 @@ func (s suite) sessionListing(t *testing.T) {
 		}
 	})
 
+	t.Run("a cursor is for its workgroup and filter only", func(t *testing.T) {
+		store := s.open(t)
+		population(t, store, 20)
+		bound(t, store.Sessions,
+			hearth.SessionFilter{}, hearth.SessionFilter{State: hearth.SessionIdle},
+			hearth.SessionFilter{WorkGroup: hearth.WorkGroupPrimary}, hearth.SessionFilter{WorkGroup: hearth.WorkGroupPrimary, State: hearth.SessionIdle},
+			hearth.SessionFilter{WorkGroup: "other"}, hearth.SessionFilter{WorkGroup: "other", State: hearth.SessionTerminated})
+	})
+
 	t.Run("refuses a malformed cursor", func(t *testing.T) {
 		store := s.open(t)
 		own, foreign := cursors(t, store)

@@ -293,6 +293,26 @@ func listed[T any](t tb, limit int, list func(hearth.Page) ([]T, hearth.Cursor, 
 
 func nothing() {}
 
+// bound checks that a cursor goes on with the filter that it was given for, and
+// with no other. With each filter there are two items at least.
+func bound[F comparable, T any](t tb, list func(context.Context, F, hearth.Page) ([]T, hearth.Cursor, error), filters ...F) {
+	t.Helper()
+	for _, own := range filters {
+		_, next, err := list(t.Context(), own, hearth.Page{Limit: 1})
+		if err != nil || next == "" {
+			t.Fatalf("%+v: cursor %q, %v", own, next, err)
+		}
+		for _, filter := range filters {
+			_, _, err := list(t.Context(), filter, hearth.Page{Limit: 10, After: next})
+			if filter != own {
+				refused(t, err, hearth.KindInvalid, "nextPageToken")
+			} else if err != nil {
+				t.Errorf("%+v: own cursor: %v", own, err)
+			}
+		}
+	}
+}
+
 // malformed are cursors that no listing gives. own is one that this listing
 // gave, foreign one of another listing.
 func malformed(own, foreign hearth.Cursor) []hearth.Cursor {
