@@ -3,7 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
+	"hearth"
 	"hearth/internal/athena"
 )
 
@@ -63,10 +68,77 @@ func (w *workgroupsShow) Run(m *Main, g *globals) error {
 		t.field("description", value(group.Description))
 		t.field("created", shown(group.CreationTime.Time))
 		t.field("engine", value(value(configuration.EngineVersion).EffectiveEngineVersion))
-		t.field("results", value(value(configuration.ResultConfiguration).OutputLocation))
+		results := value(configuration.ResultConfiguration)
+		t.field("results", value(results.OutputLocation))
+		demanded := value(configuration.EnableMinimumEncryptionConfiguration) && !value(configuration.EnforceWorkGroupConfiguration)
+		t.field("encryption", encryptionLine(value(results.EncryptionConfiguration), demanded))
+		t.field("content key", value(value(configuration.CustomerContentEncryptionConfiguration).KMSKey))
+		t.field("defaults", defaultsLine(value(configuration.EngineConfiguration)))
+		t.field("logging", loggingLine(value(configuration.MonitoringConfiguration)))
 		t.field("role", value(configuration.ExecutionRole))
 		return t.flush()
 	})
+}
+
+// encryptionLine is how results are encrypted, and whether they have to be.
+func encryptionLine(e athena.EncryptionConfiguration, demanded bool) string {
+	line := words(value(e.EncryptionOption), value(e.KMSKey))
+	switch {
+	case !demanded:
+		return line
+	case line == "":
+		return "demanded, and none is set"
+	}
+	return line + ", demanded"
+}
+
+// defaultsLine is what sessions have that do not say otherwise.
+func defaultsLine(engine athena.EngineConfiguration) string {
+	var parts []string
+	for _, size := range []struct {
+		name string
+		dpus *int
+	}{
+		{"coordinator", engine.CoordinatorDPUSize},
+		{"executor", engine.DefaultExecutorDPUSize},
+		{"most", engine.MaxConcurrentDPUs},
+	} {
+		if size.dpus != nil {
+			parts = append(parts, fmt.Sprintf("%s DPUs %d", size.name, *size.dpus))
+		}
+	}
+	for _, properties := range append([]map[string]string{engine.AdditionalConfigs, engine.SparkProperties}, classified(engine)...) {
+		for _, key := range slices.Sorted(maps.Keys(properties)) {
+			parts = append(parts, key+"="+properties[key])
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// loggingLine is where the logs of sessions go.
+func loggingLine(m athena.MonitoringConfiguration) string {
+	var parts []string
+	place := func(name string, enabled *bool, details ...string) {
+		if !value(enabled) {
+			details = []string{"off"}
+		}
+		parts = append(parts, words(append([]string{name}, details...)...))
+	}
+	if c := m.ManagedLoggingConfiguration; c != nil {
+		place("managed", c.Enabled, value(c.KMSKey))
+	}
+	if c := m.S3LoggingConfiguration; c != nil {
+		place("S3", c.Enabled, value(c.LogLocation), value(c.KMSKey))
+	}
+	if c := m.CloudWatchLoggingConfiguration; c != nil {
+		place("CloudWatch", c.Enabled, value(c.LogGroup), value(c.LogStreamNamePrefix))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// words are those that are there, with spaces between.
+func words(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(word string) bool { return word == "" }), " ")
 }
 
 type workgroupsCreate struct {
@@ -106,6 +178,10 @@ type workgroupsUpdate struct {
 }
 
 func (w *workgroupsUpdate) Run(m *Main, g *globals) error {
+	if *w == (workgroupsUpdate{Name: w.Name}) {
+		return hearth.Errorf(hearth.KindInvalid, "Nothing was given to change in workgroup %s. "+
+			"Give --enable or --disable, --results, --role or --description; other settings are changed with aws athena update-work-group.", w.Name)
+	}
 	return m.ask(g, func(ctx context.Context, c *client) error {
 		request := athena.UpdateWorkGroupInput{
 			WorkGroup:   &w.Name,

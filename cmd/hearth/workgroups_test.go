@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"hearth"
 	"hearth/internal/athena"
 	"hearth/internal/sessions"
 	"hearth/internal/sqlite"
@@ -59,6 +61,9 @@ func TestWorkgroups(t *testing.T) {
 	shows("DISABLED", "PySpark engine version 3", "s3://elsewhere/", ":role/hearth", "nightly")
 	does("update", "etl", "--enable", "--description", "")
 	shows("ENABLED", "s3://elsewhere/")
+	if _, complaint := run("update", "etl"); !strings.Contains(complaint, "Nothing was given to change in workgroup etl") || !strings.Contains(complaint, "--description") {
+		t.Errorf("no change: %q", complaint)
+	}
 	does("delete", "etl", "--recursive")
 	if _, complaint := run("show", "etl"); !strings.Contains(complaint, "is not found") {
 		t.Errorf("after its end: %q", complaint)
@@ -74,5 +79,53 @@ func TestWorkgroups(t *testing.T) {
 	}
 	if _, complaint := run("create", "lake"); !strings.Contains(complaint, "exists already") {
 		t.Errorf("a second one of the name: %q", complaint)
+	}
+
+	for _, test := range []struct {
+		name     string
+		settings hearth.WorkGroupSettings
+		lines    []string
+	}{
+		{"plain", hearth.WorkGroupSettings{}, nil},
+		{"all", hearth.WorkGroupSettings{
+			Encryption: &hearth.Encryption{Option: hearth.SSEKMS, KMSKey: "alias/results"},
+			ContentKey: "alias/code",
+			EngineConfiguration: &hearth.EngineConfiguration{
+				CoordinatorDPUSize: 1, DefaultExecutorDPUSize: 1, MaxConcurrentDPUs: 4,
+				AdditionalConfigs: map[string]string{"spark.b": "2", "spark.a": "1"},
+			},
+			Monitoring: &hearth.Monitoring{
+				Managed:    &hearth.ManagedLogging{Enabled: true, KMSKey: "alias/logs"},
+				S3:         &hearth.S3Logging{Enabled: true, Location: "s3://logs/", KMSKey: "alias/s3"},
+				CloudWatch: &hearth.CloudWatchLogging{Group: "group"},
+			},
+		}, []string{
+			"encryption   SSE_KMS alias/results",
+			"content key  alias/code",
+			"defaults     coordinator DPUs 1, executor DPUs 1, most DPUs 4, spark.a=1, spark.b=2",
+			"logging      managed alias/logs, S3 s3://logs/ alias/s3, CloudWatch off",
+		}},
+		{"demanding", hearth.WorkGroupSettings{MinimumEncryption: true}, []string{"encryption  demanded, and none is set"}},
+		{"enforced", hearth.WorkGroupSettings{MinimumEncryption: true, EnforceConfiguration: true}, nil},
+		{"content", hearth.WorkGroupSettings{MinimumEncryption: true, Encryption: &hearth.Encryption{Option: hearth.SSES3}}, []string{"encryption  SSE_S3, demanded"}},
+	} {
+		t.Run("show "+test.name, func(t *testing.T) {
+			group := hearth.WorkGroup{Name: test.name, WorkGroupSettings: test.settings}
+			group.Engine.Selected, group.ExecutionRole = hearth.EnginePySpark3, "arn:aws:iam::123456789012:role/mine"
+			if err := service.CreateWorkGroup(t.Context(), group, nil); err != nil {
+				t.Fatal(err)
+			}
+			out, complaint := run("show", test.name)
+			var lines []string
+			for line := range strings.Lines(out) {
+				switch name, _, _ := strings.Cut(line, "  "); name {
+				case "encryption", "content key", "defaults", "logging":
+					lines = append(lines, strings.TrimSpace(line))
+				}
+			}
+			if !slices.Equal(lines, test.lines) {
+				t.Errorf("%s%s has %q, want %q", out, complaint, lines, test.lines)
+			}
+		})
 	}
 }
