@@ -125,7 +125,7 @@ func (r *run) lookAtLists(ctx context.Context) error {
 	}
 	pages := athena.NewListSessionsPaginator(r.api.athena, &athena.ListSessionsInput{WorkGroup: aws.String(hearth.WorkGroupPrimary)})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := try(ctx, r.api, func(ctx context.Context) (*athena.ListSessionsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (r *run) lookAtLists(ctx context.Context) error {
 func (r *run) lookAtCalculations(ctx context.Context, id string, byToken map[string]*calculation) error {
 	pages := athena.NewListCalculationExecutionsPaginator(r.api.athena, &athena.ListCalculationExecutionsInput{SessionId: &id})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := try(ctx, r.api, func(ctx context.Context) (*athena.ListCalculationExecutionsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
 			return err
 		}
