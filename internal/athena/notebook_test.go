@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,10 +44,13 @@ func (willing) Remove(context.Context, string) error                { return nil
 func (*willingDriver) Cancel(context.Context, string) error         { return nil }
 func (*willingDriver) Execute(_ context.Context, _, _ string) error { return nil }
 
-type willingDriver struct{ ended chan struct{} }
+type willingDriver struct {
+	once  sync.Once // it may be told again
+	ended chan struct{}
+}
 
 func (d *willingDriver) End(context.Context) error {
-	close(d.ended)
+	d.once.Do(func() { close(d.ended) })
 	return nil
 }
 
