@@ -48,6 +48,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 		"Durability":         s.durability,
 		"CanceledContexts":   s.canceledContexts,
 		"Concurrency":        s.concurrency,
+		"Histories":          s.histories,
 		"RandomOperations":   s.randomOperations,
 	} {
 		t.Run(name, func(t *testing.T) {
