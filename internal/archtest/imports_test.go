@@ -39,15 +39,16 @@ var everything = []string{"*"}
 var rooms = map[string]room{
 	".": {none, none, "the vocabulary is read first and depended on by all: it depends on nothing"},
 
-	"internal/sigv4":  {none, none, "the lock of the door is judged by itself, by reading one package"},
-	"internal/kernel": {none, sys, "an old kernel meets a new server: its protocol stands alone"},
-	"internal/shim":   {[]string{"internal/kernel"}, sys, "an old shim meets a new server, and outlives it: the less is in it the better"},
+	"internal/sigv4":      {none, none, "the lock of the door is judged by itself, by reading one package"},
+	"internal/kernel":     {none, sys, "an old kernel meets a new server: its protocol stands alone"},
+	"internal/faultpoint": {none, none, "it names moments wherever they are, and does nothing at them"},
+	"internal/shim":       {[]string{"internal/faultpoint", "internal/kernel"}, sys, "an old shim meets a new server, and outlives it: the less is in it the better"},
 
-	"internal/sessions": {[]string{"."}, none, "what decides knows nouns and ports only: no SQL, HTTP, AWS types or processes"},
+	"internal/sessions": {[]string{".", "internal/faultpoint"}, none, "what decides knows nouns and ports only: no SQL, HTTP, AWS types or processes"},
 
-	"internal/driver":    {[]string{".", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
+	"internal/driver":    {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
 	"internal/spark":     {[]string{".", "internal/shim"}, nil, "an adapter: it says which processes a shim runs"},
-	"internal/objects":   {[]string{"."}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
+	"internal/objects":   {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
 	"internal/sqlite":    {[]string{"."}, nil, "an adapter"},
 	"internal/storetest": {[]string{"."}, nil, "one suite for every store, knowing none"},
 

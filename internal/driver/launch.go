@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 	"hearth/internal/kernel"
 	"hearth/internal/shim"
 )
@@ -91,9 +92,11 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 		UnresponsiveAfterMS: d.config.UnresponsiveAfter.Milliseconds(),
 		LostAfterMS:         d.config.LostAfter.Milliseconds(),
 	}
+	faultpoint.At("launch", "to be intended")
 	if err := errors.Join(shim.Save(bundle, shim.LaunchFile, intent), shim.SyncDir(d.config.Dir)); err != nil {
 		return shim.Launch{}, cannot(err)
 	}
+	faultpoint.At("launch", "intended")
 	return intent, nil
 }
 
@@ -151,6 +154,7 @@ func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error
 	if err != nil {
 		return cannot(err.Error())
 	}
+	faultpoint.At("shim", "started")
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // or it would stay a zombie as long as the server lives
 
@@ -170,6 +174,7 @@ func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error
 		}
 		return cannot(lastLine(bundle, <-ended))
 	}
+	faultpoint.At("shim", "answered")
 	if started.Error != "" {
 		<-ended
 		return cannot(started.Error)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Temporaries is the folder of content that is being written: nobody needs what
@@ -254,9 +255,11 @@ func (s *Store) replace(f *os.File, staged, file string, d description) (time.Ti
 	if err := syncTogether(f, meta); err != nil {
 		return time.Time{}, err
 	}
+	faultpoint.At("object", "written")
 	if err := s.root.Rename(stagedMeta, metaPath(file)); err != nil {
 		return time.Time{}, err
 	}
+	faultpoint.At("object", "described")
 	return stat.ModTime(), s.root.Rename(staged, file)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Log reads the log of a session's driver, from offset on: what there is now
@@ -82,7 +83,9 @@ func (s *Service) publishLog(ctx context.Context, session hearth.Session, decisi
 			return decision, fmt.Errorf("read the log of session %s: %w", session.ID, err)
 		}
 		copied := hearth.Object{URI: uri, ContentType: "text/plain; charset=utf-8", Encryption: session.Configuration.Encryption}
+		faultpoint.At("log", "to be published")
 		err = errors.Join(s.objects.Put(ctx, copied, content), content.Close())
+		faultpoint.At("log", "published")
 		switch {
 		case refusedForGood(err):
 			s.log.Error("a session's log has no place", "session", session.ID, "place", uri, "error", err)

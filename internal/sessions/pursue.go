@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // retryAfter is how long a session's tending waits before it tries again what
@@ -148,7 +149,9 @@ func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
 		if err != nil {
 			return nil, err
 		}
+		faultpoint.At("driver", "to be launched")
 		driver, err := s.drivers.Launch(ctx, launchOf(f.session, earlier))
+		faultpoint.At("driver", "launched")
 		if err == nil || ctx.Err() != nil {
 			return driver, err
 		}
@@ -221,20 +224,28 @@ func (s *Service) tell(ctx context.Context, sessionID string, driver hearth.Driv
 		return err
 	}
 	if f.session.EndRequested {
-		return driver.End(ctx)
+		faultpoint.At("driver to be told", "end")
+		err := driver.End(ctx)
+		faultpoint.At("driver told", "end")
+		return err
 	}
 	if f.calculation == nil {
 		return nil
 	}
 	if *told != f.calculation.ID {
+		faultpoint.At("driver to be told", "execute")
 		if err := driver.Execute(ctx, f.calculation.ID, f.calculation.Code); err != nil {
 			return err
 		}
+		faultpoint.At("driver told", "execute")
 		*told = f.calculation.ID
 		s.changes.tell(f.calculation.ID) // somebody may wait for its output
 	}
 	if f.calculation.State == hearth.CalculationCanceling {
-		return driver.Cancel(ctx, f.calculation.ID)
+		faultpoint.At("driver to be told", "cancel")
+		err := driver.Cancel(ctx, f.calculation.ID)
+		faultpoint.At("driver told", "cancel")
+		return err
 	}
 	return nil
 }
@@ -289,7 +300,9 @@ func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lo
 		if lost && stream == hearth.Stderr {
 			whole = io.MultiReader(content, strings.NewReader(reason+"\n"))
 		}
+		faultpoint.At("output to be published", string(stream))
 		err = errors.Join(put(uri, "text/plain; charset=utf-8", whole), content.Close())
+		faultpoint.At("output published", string(stream))
 		if err != nil {
 			return fmt.Errorf("publish %s of calculation %s: %w", stream, c.ID, err)
 		}
@@ -305,7 +318,9 @@ func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lo
 	if err != nil {
 		return fmt.Errorf("read the result of calculation %s: %w", c.ID, err)
 	}
+	faultpoint.At("result", "to be published")
 	err = errors.Join(put(c.ResultDocumentURI(), "application/json", result), result.Close())
+	faultpoint.At("result", "published")
 	if err != nil {
 		return fmt.Errorf("publish the result of calculation %s: %w", c.ID, err)
 	}

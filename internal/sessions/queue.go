@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // awaitTurn returns new facts when the session does not have to wait any
@@ -35,6 +36,7 @@ func (s *Service) admit(ctx context.Context) error {
 	}
 	ids, err := s.store.AdmitSessions(ctx, s.quotas, s.now())
 	for _, id := range ids {
+		faultpoint.At("turn", "recorded")
 		s.changes.tell(id)
 		s.wake(id)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // launchPatience is how long Start waits for the driver's processes, so that
@@ -34,6 +35,7 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	if err != nil || !created {
 		return s.placed(ctx, recorded, err)
 	}
+	faultpoint.At("session", "recorded")
 	s.tend(session.ID, s.launch)
 	if recorded.Waiting {
 		return recorded, nil
@@ -223,6 +225,7 @@ func (s *Service) Submit(ctx context.Context, principal string, r hearth.Calcula
 		WorkingDirectory: session.Configuration.WorkingDirectory + "/" + id,
 	}, token(principal, "StartCalculationExecution", r.Token, r))
 	if err == nil && created {
+		faultpoint.At("calculation", "recorded")
 		s.changes.tell(session.ID)
 		s.wake(session.ID)
 	}

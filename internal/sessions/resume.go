@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Resume takes up the sessions that an earlier server left. It returns when
@@ -55,7 +56,9 @@ const sweepEvery = time.Hour
 // and never launched is launched now. Any other of which nothing is left is
 // lost; if its end was asked for, it has ended.
 func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
+	faultpoint.At("driver", "to be found again")
 	driver, adoption, err := s.drivers.Recover(ctx, f.session.ID)
+	faultpoint.At("driver", "found again")
 	if err != nil {
 		return nil, err
 	}

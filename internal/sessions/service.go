@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Config is what a Service is made of. Store, Drivers and Objects are required.
@@ -312,13 +313,23 @@ func (s *Service) settle(ctx context.Context, sessionID string, decide func(fact
 
 func (s *Service) act(ctx context.Context, f facts, decision step) error {
 	for _, change := range decision.changes {
+		faultpoint.At("step to be recorded", aim(change))
 		if err := s.store.Apply(ctx, change); err != nil {
 			return err
 		}
+		faultpoint.At("step recorded", aim(change))
 	}
 	s.changes.tell(f.session.ID)
 	if f.calculation != nil {
 		s.changes.tell(f.calculation.ID)
 	}
 	return nil
+}
+
+// aim is the state that a change leads to: the calculation's, if it has one.
+func aim(change hearth.Change) string {
+	if change.Calculation != nil {
+		return string(change.Calculation.To)
+	}
+	return string(change.Session.To)
 }

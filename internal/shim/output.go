@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"hearth/internal/faultpoint"
 	"hearth/internal/kernel"
 )
 
@@ -221,6 +222,7 @@ func writeResult(dir string, m kernel.Message) error {
 	if err != nil {
 		return err
 	}
+	faultpoint.At("result", "to be written")
 	path := filepath.Join(dir, ResultFile)
 	if err := os.WriteFile(path+".new", append(content, '\n'), 0o600); err != nil {
 		return err

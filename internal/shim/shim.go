@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"hearth/internal/faultpoint"
 )
 
 // Main runs the shim of the driver in a bundle until the driver has ended, and
@@ -77,6 +79,7 @@ func begin(bundle string) (*shim, error) {
 	if err := s.lock(); err != nil {
 		return nil, err
 	}
+	faultpoint.At("bundle", "locked")
 	var err error
 	if s.logFile, err = os.OpenFile(filepath.Join(bundle, LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return nil, err
@@ -92,6 +95,7 @@ func begin(bundle string) (*shim, error) {
 	if err != nil {
 		return nil, err
 	}
+	faultpoint.At("socket", "there")
 	s.server = &server{launch: s.launch, bundle: bundle, dir: dir, listener: listener, board: s.board, ask: func(a asked) bool { return s.send(a) }}
 	if err := s.spawn(); err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -145,6 +149,7 @@ func (s *shim) spawn() error {
 	if s.children, err = spawn(s.launch); err != nil {
 		return err
 	}
+	faultpoint.At("processes", "spawned")
 	kernelPID, jvmPID := s.children.pids()
 	now := Seconds(time.Now())
 	s.output = &output{bundle: s.bundle, board: s.board}
@@ -163,6 +168,7 @@ func (s *shim) spawn() error {
 			KernelPID: kernelPID, KernelStartTime: startTime(kernelPID),
 			JVMPID: jvmPID, JVMStartTime: startTime(jvmPID),
 		}, false)
+		faultpoint.At("identity", "written")
 	}
 	if err != nil {
 		s.children.kill()
@@ -280,6 +286,7 @@ func (s *shim) perform(e effect) error {
 	case record:
 		return s.record(e.event)
 	case tell:
+		faultpoint.At("kernel to be told", e.command.Type)
 		return s.children.say(e.command)
 	case open:
 		return s.output.open(e.calculation, e.code)
@@ -288,6 +295,7 @@ func (s *shim) perform(e effect) error {
 	case complete:
 		return s.output.complete(e.message)
 	case answer:
+		faultpoint.At("request", "to be answered")
 		e.to <- e.text
 	case closeJVM:
 		s.children.closeJVM()
@@ -299,9 +307,11 @@ func (s *shim) perform(e effect) error {
 
 // record appends to the journal and shows it.
 func (s *shim) record(e Event) error {
+	faultpoint.At("event to be written", e.Type)
 	if err := s.journal.append(e); err != nil {
 		return notWritten(err)
 	}
+	faultpoint.At("event written", e.Type)
 	s.board.set(func(b *standing) { b.journal = s.journal.size })
 	if e.Type == EventFinished {
 		select {
@@ -328,6 +338,7 @@ func plain(err error) error {
 // leave makes the exit known when nothing of the driver runs any more, and its
 // log is complete. What cannot be done does not keep it from doing the rest.
 func (s *shim) leave(exit Event) []error {
+	faultpoint.At("exit", "to be made known")
 	errs := []error{killFamily(), s.output.close()}
 	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
 	errs = append(errs,
@@ -335,8 +346,9 @@ func (s *shim) leave(exit Event) []error {
 		s.record(exit),
 		s.journal.file.Sync(),
 		Save(s.bundle, ExitFile, exit),
-		os.RemoveAll(filepath.Join(s.bundle, TemporaryDir)),
 	)
+	faultpoint.At("exit", "made known")
+	errs = append(errs, os.RemoveAll(filepath.Join(s.bundle, TemporaryDir)))
 	s.board.set(func(b *standing) { b.calculation, b.over = "", true })
 	return errs
 }
