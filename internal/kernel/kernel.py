@@ -548,6 +548,9 @@ class Shell(InteractiveShell):
     def _format_exception_for_storage(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {}  # it would render every error once more, at length
 
+    def _tee(self, *_: Any, **__: Any) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # it would keep all that is printed, as long as the session lives
+
     def system(self, cmd: str) -> None:
         """Runs a command after !. IPython's own ways put a terminal in between,
         which changes the bytes, or keep an interrupt to themselves."""
