@@ -60,6 +60,8 @@ func TestHearth(t *testing.T) {
 		{"operations", operations},
 		{"backup", backup},
 		{"disk full", diskFull},
+		{"large output", largeOutput},
+		{"many records", manyRecords},
 		{"descriptors exhausted", descriptorsExhausted},
 		{"run", run},
 		{"run a notebook", runNotebook},

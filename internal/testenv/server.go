@@ -139,6 +139,9 @@ func (s *Server) end(signal syscall.Signal) {
 	s.exited = nil
 }
 
+// PID is the number of the process that was started last.
+func (s *Server) PID() int { return s.command.Process.Pid }
+
 // Command is a call of the binary that means this server.
 func (s *Server) Command(args ...string) *exec.Cmd {
 	command := exec.Command(s.binary, args...)
