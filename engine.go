@@ -70,6 +70,10 @@ type EngineConfiguration struct {
 	AdditionalConfigs      map[string]string
 	SparkProperties        map[string]string
 	Classifications        []Classification
+	// Memory is what the driver may use, in bytes, as the server's rule
+	// (DriverMemory) was when the session started. No request says it. 0 is not
+	// known: of workgroups, and of sessions of versions without the rule.
+	Memory int64 `json:",omitempty"`
 }
 
 // Classification is a named set of properties; the one with the name

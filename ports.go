@@ -194,6 +194,7 @@ type Launch struct {
 	SessionID        string
 	Master           string            // Spark's master URL
 	Properties       map[string]string // Spark properties of the session
+	Memory           int64             // what the driver may use, in bytes; 0 is not known
 	IdleTimeout      time.Duration     // the driver ends itself after that long without a calculation
 	WorkingDirectory string            // relative paths of the code start here; "" is a directory of the driver's own
 

@@ -10,6 +10,12 @@ import (
 type Quota struct {
 	Sessions int
 	DPUs     int
+	Memory   int64 // bytes
+}
+
+// with is what is held when a session's claim is held too.
+func (q Quota) with(c Claim) Quota {
+	return Quota{Sessions: q.Sessions + 1, DPUs: q.DPUs + c.DPUs, Memory: sum(q.Memory, c.Memory)}
 }
 
 // WorkGroupQuota is the quota of a workgroup and, beside it, how many sessions
@@ -43,6 +49,9 @@ type Claim struct {
 	// hold, and a quota in such figures would refuse sessions while there is
 	// room. AWS counts the DPUs in use too (Athena's quotas page).
 	DPUs int
+	// Memory is what the session's driver may use, in bytes, whether it does or
+	// not: what is promised to one cannot be promised to another.
+	Memory int64
 	// Waiting is true in the queue; until its turn comes a session holds
 	// nothing.
 	Waiting bool
@@ -50,7 +59,8 @@ type Claim struct {
 
 // Claim is what the session takes of the quotas while it has not ended.
 func (s Session) Claim() Claim {
-	return Claim{SessionID: s.ID, WorkGroup: s.WorkGroup, DPUs: s.EngineConfiguration.DPUs(), Waiting: s.Waiting}
+	c := s.EngineConfiguration
+	return Claim{SessionID: s.ID, WorkGroup: s.WorkGroup, DPUs: c.DPUs(), Memory: c.Memory, Waiting: s.Waiting}
 }
 
 // Of gives the quota of a workgroup.
@@ -73,6 +83,10 @@ func (q Quotas) Check(c Claim) error {
 		if of.quota.DPUs > 0 && c.DPUs > of.quota.DPUs {
 			return Errorf(KindInvalid, "The session could never start: it needs %d DPUs, and the quota of %s is %d. Ask for less with MaxConcurrentDpus.",
 				c.DPUs, of.scope, of.quota.DPUs)
+		}
+		if of.quota.Memory > 0 && c.Memory > of.quota.Memory {
+			return Errorf(KindInvalid, "The session could never start: its driver needs %s of memory, and the quota of %s is %s. Ask for less with spark.driver.memory.",
+				ShowMemory(c.Memory), of.scope, ShowMemory(of.quota.Memory))
 		}
 	}
 	return nil
@@ -135,8 +149,7 @@ func (q Quotas) line(live []Claim) line {
 	held := map[string]Quota{} // by scope
 	hold := func(c Claim) {
 		for _, of := range q.over(c) {
-			h := held[of.scope]
-			held[of.scope] = Quota{Sessions: h.Sessions + 1, DPUs: h.DPUs + c.DPUs}
+			held[of.scope] = held[of.scope].with(c)
 		}
 	}
 	for _, c := range live {
@@ -206,24 +219,35 @@ type shortage struct {
 // lacks tells what there is too little of for a session; nil when there is
 // room.
 func (s scoped) lacks(held map[string]Quota, c Claim) *shortage {
-	h := held[s.scope]
-	if s.quota.Sessions > 0 && h.Sessions >= s.quota.Sessions || s.quota.DPUs > 0 && h.DPUs+c.DPUs > s.quota.DPUs {
-		return &shortage{s, h, c}
+	short := &shortage{s, held[s.scope], c}
+	if short.ofSessions() || short.ofDPUs() || short.ofMemory() {
+		return short
 	}
 	return nil
 }
 
-// ofSessions reports whether it is a shortage of sessions, not of DPUs.
 func (s *shortage) ofSessions() bool {
 	return s.quota.Sessions > 0 && s.held.Sessions >= s.quota.Sessions
 }
 
+func (s *shortage) ofDPUs() bool {
+	return s.quota.DPUs > 0 && s.held.DPUs+s.by.DPUs > s.quota.DPUs
+}
+
+func (s *shortage) ofMemory() bool {
+	return s.quota.Memory > 0 && s.held.with(s.by).Memory > s.quota.Memory
+}
+
 // use is what the scope has of its quota.
 func (s *shortage) use() string {
-	if s.ofSessions() {
+	switch {
+	case s.ofSessions():
 		return fmt.Sprintf("has %d of %d sessions", s.held.Sessions, s.quota.Sessions)
+	case s.ofDPUs():
+		return fmt.Sprintf("has %d of %d DPUs in use and the next session needs %d", s.held.DPUs, s.quota.DPUs, s.by.DPUs)
+	default:
+		return fmt.Sprintf("has %s of %s of memory in use and the next session needs %s", ShowMemory(s.held.Memory), ShowMemory(s.quota.Memory), ShowMemory(s.by.Memory))
 	}
-	return fmt.Sprintf("has %d of %d DPUs in use and the next session needs %d", s.held.DPUs, s.quota.DPUs, s.by.DPUs)
 }
 
 // refusal refuses a session behind others that wait. dbt's pool waits on the

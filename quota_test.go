@@ -26,6 +26,11 @@ func large(c hearth.Claim, dpus int) hearth.Claim {
 	return c
 }
 
+func using(c hearth.Claim, memory int64) hearth.Claim {
+	c.Memory = memory
+	return c
+}
+
 // etl gives the workgroup etl a quota, beside the account's.
 func etl(account hearth.Quota, sessions, dpus, queue int) hearth.Quotas {
 	return hearth.Quotas{Account: account, WorkGroups: map[string]hearth.WorkGroupQuota{
@@ -69,6 +74,21 @@ func TestQuotas_Enter(t *testing.T) {
 			quotas: etl(hearth.Quota{DPUs: 8}, 0, 0, 0), live: []hearth.Claim{large(one, 7)}, claim: large(two, 2),
 			kind: hearth.KindTooMany, refusal: capacity + "the account has 7 of 8 DPUs in use and the next session needs 2." + remedy,
 		},
+		"over the workgroup's memory": {
+			quotas: hearth.Quotas{WorkGroups: map[string]hearth.WorkGroupQuota{"etl": {Quota: hearth.Quota{Memory: 8 * gib}}}},
+			live:   []hearth.Claim{using(one, 6*gib)}, claim: using(two, 5*gib/2),
+			kind: hearth.KindTooMany, refusal: capacity + "WorkGroup etl has 6 GiB of 8 GiB of memory in use and the next session needs 2560 MiB." + remedy,
+		},
+		"over the account's memory": {
+			quotas: etl(hearth.Quota{Memory: 8 * gib}, 0, 0, 0), live: []hearth.Claim{using(one, 6*gib)}, claim: using(two, 3*gib),
+			kind: hearth.KindTooMany, refusal: capacity + "the account has 6 GiB of 8 GiB of memory in use and the next session needs 3 GiB." + remedy,
+		},
+		"up to the account's memory": {
+			quotas: etl(hearth.Quota{Memory: 8 * gib}, 0, 0, 0), live: []hearth.Claim{using(one, 6*gib)}, claim: using(two, 2*gib),
+		},
+		"beside one whose memory is not known": {
+			quotas: etl(hearth.Quota{Memory: 8 * gib}, 0, 0, 0), live: []hearth.Claim{one}, claim: using(two, 8*gib),
+		},
 		"over its workgroup's quota, which stands for all that have none": {
 			quotas: hearth.Quotas{WorkGroups: map[string]hearth.WorkGroupQuota{"*": {Quota: hearth.Quota{Sessions: 1}}}},
 			live:   []hearth.Claim{claim("0", "other"), one}, claim: two,
@@ -81,6 +101,10 @@ func TestQuotas_Enter(t *testing.T) {
 		"second in the queue": {
 			quotas: etl(hearth.Quota{DPUs: 2}, 0, 0, 2), live: []hearth.Claim{large(one, 1), waits(large(two, 2))}, claim: claim("3", "etl"),
 			waiting: "Waiting: position 2 of 2 in the queue of WorkGroup etl, because the account has 1 of 2 DPUs in use and the next session needs 2.",
+		},
+		"in the queue for memory": {
+			quotas: etl(hearth.Quota{Memory: 8 * gib}, 0, 0, 1), live: []hearth.Claim{using(one, 6*gib)}, claim: using(two, 3*gib),
+			waiting: "Waiting: position 1 of 1 in the queue of WorkGroup etl, because the account has 6 GiB of 8 GiB of memory in use and the next session needs 3 GiB.",
 		},
 		"over the queue": {
 			quotas: etl(hearth.Quota{}, 1, 0, 1), live: []hearth.Claim{one, waits(two)}, claim: claim("3", "etl"),
@@ -104,6 +128,10 @@ func TestQuotas_Enter(t *testing.T) {
 		"larger than the account's quota": {
 			quotas: etl(hearth.Quota{DPUs: 2}, 0, 0, 5), claim: large(one, 3),
 			kind: hearth.KindInvalid, refusal: "The session could never start: it needs 3 DPUs, and the quota of the account is 2. Ask for less with MaxConcurrentDpus.",
+		},
+		"larger than the account's memory": {
+			quotas: etl(hearth.Quota{Memory: 2 * gib}, 0, 0, 5), claim: using(one, 3*gib),
+			kind: hearth.KindInvalid, refusal: "The session could never start: its driver needs 3 GiB of memory, and the quota of the account is 2 GiB. Ask for less with spark.driver.memory.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +215,7 @@ func (y *yard) check() {
 		}
 		for _, scope := range []string{"", c.WorkGroup} {
 			h := held[scope]
-			held[scope] = hearth.Quota{Sessions: h.Sessions + 1, DPUs: h.DPUs + c.DPUs}
+			held[scope] = hearth.Quota{Sessions: h.Sessions + 1, DPUs: h.DPUs + c.DPUs, Memory: h.Memory + c.Memory}
 		}
 	}
 	for scope, h := range held {
@@ -195,7 +223,7 @@ func (y *yard) check() {
 		if scope != "" {
 			q = y.quotas.Of(scope).Quota
 		}
-		if q.Sessions > 0 && h.Sessions > q.Sessions || q.DPUs > 0 && h.DPUs > q.DPUs {
+		if q.Sessions > 0 && h.Sessions > q.Sessions || q.DPUs > 0 && h.DPUs > q.DPUs || q.Memory > 0 && h.Memory > q.Memory {
 			y.Fatalf("%q has %+v of %+v", scope, h, q)
 		}
 	}
@@ -212,6 +240,7 @@ func (y *yard) start(t *rapid.T) {
 		SessionID: fmt.Sprint(y.started),
 		WorkGroup: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "workgroup"),
 		DPUs:      rapid.IntRange(1, 4).Draw(t, "DPUs"),
+		Memory:    rapid.Int64Range(0, 4).Draw(t, "memory"),
 	}
 	behind := slices.ContainsFunc(y.live, func(o hearth.Claim) bool { return o.Waiting && o.WorkGroup == c.WorkGroup })
 	admitted := y.quotas.Admit(y.live)
@@ -270,7 +299,7 @@ func TestQuotas(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := func(label string) int { return rapid.IntRange(0, 6).Draw(rt, label) }
 		quota := func(whose string) hearth.Quota {
-			return hearth.Quota{Sessions: limit(whose + "'s sessions"), DPUs: limit(whose + "'s DPUs")}
+			return hearth.Quota{Sessions: limit(whose + "'s sessions"), DPUs: limit(whose + "'s DPUs"), Memory: int64(limit(whose + "'s memory"))}
 		}
 		y := &yard{T: rt, quotas: hearth.Quotas{Account: quota("the account"), WorkGroups: map[string]hearth.WorkGroupQuota{
 			"a": {Quota: quota("a"), Queue: limit("a's queue")},

@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/dustin/go-humanize"
 
 	"hearth"
 	"hearth/internal/access"
 	"hearth/internal/config"
+	"hearth/internal/shim"
 	"hearth/internal/sqlite"
 )
 
@@ -23,7 +25,7 @@ type doctorCommand struct {
 
 // Help is kong's long help.
 func (doctorCommand) Help() string {
-	return `Checks the data directory, the database, the disk, Python, Java, the Spark engine, the address and what
+	return `Checks the data directory, the database, the disk, memory, Python, Java, the Spark engine, the address and what
 earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
 and nothing of a session on record with it. The exit status is 1 when sessions cannot run as things are.`
 }
@@ -106,6 +108,7 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	d.data()
 	d.database(ctx)
 	d.disk()
+	d.memory(ctx)
 	d.engine(ctx)
 	d.server(ctx)
 	return ctx.Err()
@@ -179,6 +182,38 @@ func (d *doctor) disk() {
 		d.note("disk", odd, found, "Make room, or "+anotherDirectory+".")
 	default:
 		d.note("disk", healthy, found, "")
+	}
+}
+
+// memory looks at what sessions may use of it, and at what holds them to that.
+func (d *doctor) memory(ctx context.Context) {
+	machine, known := machineMemory(os.DirFS("/"))
+	rule := d.settings.Memory()
+	found := fmt.Sprintf("a session's driver may use %s", hearth.ShowMemory(rule.Heap+rule.Overhead))
+	switch server, _, err := findServer(ctx, d.at); {
+	case !d.settings.LimitMemory:
+		found += " and is not held to it"
+	case err == nil && shim.Grouped(server.PID), err != nil && shim.Grouped(os.Getpid()):
+		found += ", and its control group holds it to that"
+	case runtime.GOOS == "linux":
+		found += ", and each of its processes is held to that by itself"
+	default:
+		found += "; here only Java can be held to its part of it"
+	}
+	quotas, err := quotasOf(d.settings)
+	switch all := quotas.Account.Memory; {
+	case err != nil:
+		d.note("memory", broken, hearth.MessageOf(err), "")
+	case all == 0:
+		d.note("memory", healthy, found+"; nothing bounds all of them together", "")
+	case known && all > machine:
+		d.note("memory", odd, fmt.Sprintf("%s; all of them together %s, of %s that there are", found, hearth.ShowMemory(all), humanize.IBytes(uint64(machine))),
+			`Lower memory of [quota], or let the machine decide with "auto".`)
+	case rule.Heap+rule.Overhead > all:
+		d.note("memory", broken, fmt.Sprintf("%s; all of them together %s", found, hearth.ShowMemory(all)),
+			"Raise memory of [quota], or lower driver_memory.")
+	default:
+		d.note("memory", healthy, fmt.Sprintf("%s; all of them together %s", found, hearth.ShowMemory(all)), "")
 	}
 }
 

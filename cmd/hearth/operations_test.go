@@ -31,12 +31,14 @@ func TestUnit(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"KillMode":    "process",
-		"KillSignal":  "SIGTERM",
-		"OOMPolicy":   "continue",
-		"Restart":     "on-failure",
-		"ExecStart":   "/usr/local/bin/hearth serve",
-		"Environment": "HEARTH_HOME=/var/lib/hearth",
+		"KillMode":         "process",
+		"KillSignal":       "SIGTERM",
+		"OOMPolicy":        "continue",
+		"Delegate":         "memory",
+		"DelegateSubgroup": "hearth-server",
+		"Restart":          "on-failure",
+		"ExecStart":        "/usr/local/bin/hearth serve",
+		"Environment":      "HEARTH_HOME=/var/lib/hearth",
 	} {
 		if settings[name] != want {
 			t.Errorf("%s is %q, not %q", name, settings[name], want)
@@ -66,7 +68,7 @@ func TestOperationsPage(t *testing.T) {
 	for field := range reflect.TypeFor[config.Config]().Fields() {
 		settings = append(settings, field.Tag.Get("toml"))
 	}
-	for _, found := range regexp.MustCompile("`(keep_[a-z_]+)`").FindAllStringSubmatch(page, -1) {
+	for _, found := range regexp.MustCompile("`((?:keep|limit|max|driver)_[a-z_]+)`").FindAllStringSubmatch(page, -1) {
 		if !slices.Contains(settings, found[1]) {
 			t.Errorf("%s is no setting", found[1])
 		}

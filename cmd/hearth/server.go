@@ -99,12 +99,17 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 	if s.objects, err = objects.Open(s.at.objectsDir()); err != nil {
 		return nil, err
 	}
+	quotas, err := quotasOf(settings)
+	if err != nil {
+		return nil, err
+	}
 	s.engines = enginesOf(settings)
 	s.sessions = sessions.New(sessions.Config{
 		Store:       s.store,
 		Drivers:     s.drivers(),
 		Objects:     s.objects,
-		Quotas:      settings.Quotas(),
+		Quotas:      quotas,
+		Memory:      settings.Memory(),
 		KeepDrivers: settings.KeepDrivers.Duration,
 		KeepRecords: settings.KeepRecords.Duration,
 		Log:         s.log,
@@ -164,6 +169,7 @@ func (s *server) drivers() *driver.Drivers {
 			}
 			return engine.Processes(launch, bundle)
 		},
+		LimitMemory:       s.settings.LimitMemory,
 		EndGrace:          s.settings.EndGrace.Duration,
 		CancelDeadline:    s.settings.CancelDeadline.Duration,
 		Heartbeat:         s.settings.Heartbeat.Duration,

@@ -55,9 +55,27 @@ type Config struct {
 	// us-east-1.
 	Region string `toml:"region"`
 
-	// DriverMemory is the largest heap of a session's Java process, as Spark
-	// writes sizes: a number and k, m, g or t. Default: 2g.
+	// DriverMemory is the largest heap of a session's Java process, unless the
+	// session sets spark.driver.memory. It is written as Spark writes sizes: a
+	// number and k, m, g or t. Default: 2g.
 	DriverMemory string `toml:"driver_memory"`
+
+	// MaxDriverMemory is the most that a session may ask for with
+	// spark.driver.memory and, when spark.memory.offHeap.enabled is true,
+	// spark.memory.offHeap.size. More is refused. "" is no limit. Default: "".
+	MaxDriverMemory string `toml:"max_driver_memory"`
+
+	// DriverOverhead is what a driver may use beside that: its Python with what
+	// the code keeps there, Python workers, and what Java has beside its heap.
+	// It counts in quota.memory and limit_memory, and nowhere else. Default: 1g.
+	DriverOverhead string `toml:"driver_overhead"`
+
+	// LimitMemory holds each driver to what it asked for and driver_overhead:
+	// all its processes together where the server is in a control group
+	// hearth-server, whose parent it may change (examples/hearth.service), and
+	// else each of them by itself. docs/operations.md tells what happens at
+	// the limit, and hearth doctor which of the two it is. Default: false.
+	LimitMemory bool `toml:"limit_memory"`
 
 	// LightDrivers starts drivers without Spark: the engine's Python alone, with
 	// neither spark nor sc. It is for tests of what surrounds Spark, which then
@@ -154,6 +172,7 @@ func Default() Config {
 		Account:           "123456789012",
 		Region:            "us-east-1",
 		DriverMemory:      "2g",
+		DriverOverhead:    "1g",
 		KeepDrivers:       Duration{7 * 24 * time.Hour},
 		MaxBody:           32 << 20,
 		Heartbeat:         Duration{5 * time.Second},
@@ -206,7 +225,6 @@ func decodeError(path string, err error) error {
 var (
 	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern  = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	memoryPattern  = regexp.MustCompile(`^[1-9][0-9]*[kmgt]b?$`)
 )
 
 // Check refuses settings that cannot work, the first of them, with a message
@@ -233,13 +251,14 @@ func (c Config) Check() error {
 		return refuse("account", c.Account, "write 12 digits")
 	case !regionPattern.MatchString(c.Region):
 		return refuse("region", c.Region, "write the name of a region, like us-east-1")
-	case !memoryPattern.MatchString(c.DriverMemory):
-		return refuse("driver_memory", c.DriverMemory, "write a number and k, m, g or t, like 2g")
 	case c.MaxBody < minBody:
 		return refuse("max_body", c.MaxBody, fmt.Sprintf("a calculation's code has to fit; write at least %d", minBody))
 	}
 	if u, err := url.Parse(c.PipIndexURL); c.PipIndexURL != "" && (err != nil || u.Scheme == "" || u.Host == "") {
 		return refuse("pip_index_url", c.PipIndexURL, "write a URL, like https://pypi.org/simple")
+	}
+	if err := c.checkMemory(); err != nil {
+		return err
 	}
 	if err := c.checkQuotas(); err != nil {
 		return err

@@ -70,6 +70,9 @@ func TestLoad(t *testing.T) {
 			account = "000000000001"
 			region = "eu-central-1"
 			driver_memory = "512m"
+			max_driver_memory = "4g"
+			driver_overhead = "512m"
+			limit_memory = true
 			light_drivers = true
 			java = "/opt/java/bin/java"
 			python = "python3.11"
@@ -86,11 +89,13 @@ func TestLoad(t *testing.T) {
 			[quota]
 			sessions = 20
 			dpus = 40
+			memory = "auto"
 
 			[workgroups.etl]
 			sessions = 2
 			dpus = 8
 			queue = 10
+			memory = "6g"
 
 			[workgroups."*"]
 			sessions = 5
@@ -181,13 +186,19 @@ func TestCheck(t *testing.T) {
 			func(c *config.Config) { c.Listen = "127.0.0.1:http" },
 			func(c *config.Config) { c.Listen = "127.0.0.1:70000" },
 		},
-		"tls_key":            {func(c *config.Config) { c.TLSCertificate = "cert.pem" }},
-		"tls_certificate":    {func(c *config.Config) { c.TLSKey = "key.pem" }},
-		"data":               {func(c *config.Config) { c.Data = "" }},
-		"engines":            {func(c *config.Config) { c.Engines = "" }},
-		"account":            {func(c *config.Config) { c.Account = "12" }},
-		"region":             {func(c *config.Config) { c.Region = "US East" }},
-		"driver_memory":      {func(c *config.Config) { c.DriverMemory = "2" }, func(c *config.Config) { c.DriverMemory = "0g" }},
+		"tls_key":         {func(c *config.Config) { c.TLSCertificate = "cert.pem" }},
+		"tls_certificate": {func(c *config.Config) { c.TLSKey = "key.pem" }},
+		"data":            {func(c *config.Config) { c.Data = "" }},
+		"engines":         {func(c *config.Config) { c.Engines = "" }},
+		"account":         {func(c *config.Config) { c.Account = "12" }},
+		"region":          {func(c *config.Config) { c.Region = "US East" }},
+		"driver_memory": {
+			func(c *config.Config) { c.DriverMemory = "2" },
+			func(c *config.Config) { c.DriverMemory = "0g" },
+			func(c *config.Config) { c.DriverMemory = "99999999999t" },
+		},
+		"max_driver_memory":  {func(c *config.Config) { c.MaxDriverMemory = "lots" }, func(c *config.Config) { c.MaxDriverMemory = "2047m" }},
+		"driver_overhead":    {func(c *config.Config) { c.DriverOverhead = "" }},
 		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
 		"keep_records":       {func(c *config.Config) { c.KeepRecords.Duration = time.Minute }},
@@ -198,6 +209,10 @@ func TestCheck(t *testing.T) {
 		"end_grace":          {func(c *config.Config) { c.EndGrace = config.Duration{} }},
 		"quota.sessions":     {func(c *config.Config) { c.Quota.Sessions = -1 }},
 		"quota.dpus":         {func(c *config.Config) { c.Quota.DPUs = -1 }},
+		"quota.memory":       {func(c *config.Config) { c.Quota.Memory = "most" }},
+		"workgroups.etl.memory": {func(c *config.Config) {
+			c.WorkGroups = map[string]config.WorkGroup{"etl": {Memory: config.AutoMemory}}
+		}},
 		"workgroups.etl.queue": {func(c *config.Config) {
 			c.WorkGroups = map[string]config.WorkGroup{"etl": {Queue: -1}}
 		}},
@@ -220,6 +235,22 @@ func TestCheck(t *testing.T) {
 				change(&c)
 				wantInvalid(t, c.Check(), setting)
 			})
+		}
+	}
+}
+
+func TestMemory(t *testing.T) {
+	const mib, gib = int64(1) << 20, int64(1) << 30
+	c := config.Default()
+	if got, want := c.Memory(), (hearth.DriverMemory{Heap: 2 * gib, Overhead: gib}); got != want {
+		t.Errorf("a driver's is %+v, want %+v", got, want)
+	}
+	c.WorkGroups = map[string]config.WorkGroup{"etl": {Memory: "6g"}}
+	for setting, want := range map[string]int64{"": 0, "12g": 12 * gib, "auto": 14*gib - mib} {
+		c.Quota.Memory = setting
+		quotas := c.Quotas(16*gib - mib)
+		if quotas.Account.Memory != want || quotas.Of("etl").Memory != 6*gib {
+			t.Errorf("%q is %+v, want %d", setting, quotas, want)
 		}
 	}
 }

@@ -33,6 +33,9 @@ type Config struct {
 	// errors are for the user.
 	Prepare func(ctx context.Context, launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error)
 
+	// LimitMemory holds each driver to its launch's Memory.
+	LimitMemory bool
+
 	StartTimeout      time.Duration // until ready, then it is killed; 10 minutes
 	EndGrace          time.Duration // from the request to end until it is killed; 3 seconds
 	CancelDeadline    time.Duration // from the interrupt until the driver is killed; 10 seconds

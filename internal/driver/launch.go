@@ -92,6 +92,9 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 		UnresponsiveAfterMS: d.config.UnresponsiveAfter.Milliseconds(),
 		LostAfterMS:         d.config.LostAfter.Milliseconds(),
 	}
+	if d.config.LimitMemory {
+		intent.MemoryLimit = launch.Memory
+	}
 	faultpoint.At("launch", "to be intended")
 	if err := errors.Join(shim.Save(bundle, shim.LaunchFile, intent), shim.SyncDir(d.config.Dir)); err != nil {
 		return shim.Launch{}, cannot(err)

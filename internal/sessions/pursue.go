@@ -184,6 +184,7 @@ func launchOf(session hearth.Session, earlier []hearth.Session) hearth.Launch {
 		SessionID:        session.ID,
 		Master:           c.Master(),
 		Properties:       c.Properties(),
+		Memory:           c.Memory,
 		IdleTimeout:      session.Configuration.IdleTimeout,
 		WorkingDirectory: c.AdditionalConfigs[hearth.AdditionalWorkingDirectory],
 

@@ -62,6 +62,10 @@ func (s *Service) prepare(ctx context.Context, principal string, r hearth.Sessio
 	if err != nil {
 		return hearth.Session{}, err
 	}
+	c := &session.EngineConfiguration
+	if c.Memory, err = s.memory.Of(c.Properties()); err != nil {
+		return hearth.Session{}, err
+	}
 	return session, s.checkPlaces(ctx, session)
 }
 

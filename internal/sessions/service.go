@@ -20,6 +20,8 @@ type Config struct {
 
 	// Quotas say how many sessions there may be at once.
 	Quotas hearth.Quotas
+	// Memory says how much of it the driver of a session may use.
+	Memory hearth.DriverMemory
 	// KeepDrivers is how long what the driver of an ended session left (its
 	// log, journal and files) is kept; 0 keeps it for ever.
 	KeepDrivers time.Duration
@@ -39,6 +41,7 @@ type Service struct {
 	drivers     hearth.Drivers
 	objects     hearth.Objects
 	quotas      hearth.Quotas
+	memory      hearth.DriverMemory
 	keepDrivers time.Duration
 	keepRecords time.Duration
 	now         func() time.Time
@@ -65,6 +68,7 @@ func New(c Config) *Service {
 		drivers:     c.Drivers,
 		objects:     c.Objects,
 		quotas:      c.Quotas,
+		memory:      c.Memory,
 		keepDrivers: c.KeepDrivers,
 		keepRecords: c.KeepRecords,
 		now:         c.Now,

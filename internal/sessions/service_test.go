@@ -27,6 +27,7 @@ type world struct {
 	objects *objects
 	service *sessions.Service
 	quotas  hearth.Quotas
+	memory  hearth.DriverMemory
 	before  func(hearth.Change) // is called before each change of the store
 	keep    time.Duration
 	records time.Duration // how long they are kept
@@ -95,7 +96,7 @@ func version(name string) hearth.EngineVersion {
 func (w *world) open() {
 	w.service = sessions.New(sessions.Config{
 		Store: w.store, Drivers: w.drivers, Objects: w.objects, Now: w.clock.now,
-		Quotas: w.quotas, KeepDrivers: w.keep, KeepRecords: w.records,
+		Quotas: w.quotas, Memory: w.memory, KeepDrivers: w.keep, KeepRecords: w.records,
 	})
 }
 
@@ -242,6 +243,30 @@ func TestStart(t *testing.T) {
 		refused(t, err, hearth.KindInvalid, "absolute")
 		if live, err := w.store.LiveSessions(t.Context()); err != nil || len(live) != 0 {
 			t.Errorf("%d sessions were recorded (%v)", len(live), err)
+		}
+	})
+	t.Run("a session that asks for more memory than it may have is refused and not recorded", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.memory = hearth.DriverMemory{Heap: 2 << 30, MaxHeap: 4 << 30, Overhead: 1 << 30} })
+		_, err := w.service.Start(t.Context(), "KEY", hearth.SessionRequest{
+			WorkGroup:           "primary",
+			EngineConfiguration: hearth.EngineConfiguration{SparkProperties: map[string]string{"spark.driver.memory": "8g"}},
+		})
+		refused(t, err, hearth.KindInvalid, "8 GiB of memory with spark.driver.memory, and 4 GiB is the most")
+		if live, err := w.store.LiveSessions(t.Context()); err != nil || len(live) != 0 {
+			t.Errorf("%d sessions were recorded (%v)", len(live), err)
+		}
+	})
+	t.Run("a session keeps the memory that it was started with, whatever the rule is then", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.memory = hearth.DriverMemory{Heap: 2 << 30, Overhead: 1 << 30} })
+		s, d := w.start(hearth.SessionRequest{})
+		if d.launch.Memory != 3<<30 {
+			t.Errorf("its driver may use %d", d.launch.Memory)
+		}
+		w.memory.Heap = 8 << 30
+		w.restart()
+		claims, err := w.store.Claims(t.Context())
+		if err != nil || len(claims) != 1 || claims[0].SessionID != s.ID || claims[0].Memory != 3<<30 {
+			t.Errorf("claims %+v, %v", claims, err)
 		}
 	})
 	t.Run("a launch that is refused leaves a FAILED session with the reason", func(t *testing.T) {

@@ -24,8 +24,9 @@ type children struct {
 	toKernel       chan kernel.Command
 }
 
-// spawn starts the processes. They die with the thread that calls it.
-func spawn(l Launch) (c *children, err error) {
+// spawn starts the processes within bounds. They die with the thread that calls
+// it.
+func spawn(l Launch, b bounds) (c *children, err error) {
 	c = &children{toKernel: make(chan kernel.Command, 16)}
 	var theirs []*os.File
 	defer func() {
@@ -61,7 +62,7 @@ func spawn(l Launch) (c *children, err error) {
 		}
 		c.jvmInput = w
 		theirs = append(theirs, input)
-		if c.jvm, err = start(*l.JVM, input, stdout, stderr); err != nil {
+		if c.jvm, err = start(*l.JVM, b, input, stdout, stderr); err != nil {
 			return c, err
 		}
 	}
@@ -70,11 +71,11 @@ func spawn(l Launch) (c *children, err error) {
 		return c, err
 	}
 	theirs = append(theirs, control)
-	c.kernel, err = start(l.Kernel, nil, stdout, stderr, control)
+	c.kernel, err = start(l.Kernel, b, nil, stdout, stderr, control)
 	return c, err
 }
 
-func start(p Process, stdin, stdout, stderr *os.File, more ...*os.File) (*exec.Cmd, error) {
+func start(p Process, b bounds, stdin, stdout, stderr *os.File, more ...*os.File) (*exec.Cmd, error) {
 	if len(p.Argv) == 0 {
 		return nil, errors.New("the launch has a process without a program")
 	}
@@ -85,9 +86,12 @@ func start(p Process, stdin, stdout, stderr *os.File, more ...*os.File) (*exec.C
 		cmd.Stdin = stdin
 	}
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = stdout, stderr, more
-	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr = b.attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s could not be started: %w", p.Argv[0], err)
+	}
+	if err := b.hold(cmd.Process.Pid); err != nil {
+		return cmd, fmt.Errorf("the memory of %s could not be limited: %w", p.Argv[0], err)
 	}
 	return cmd, nil
 }

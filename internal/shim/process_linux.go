@@ -186,7 +186,7 @@ func killFamily() error {
 }
 
 // KillLeftovers ends what is left of a driver whose shim is dead: all processes
-// of the shim's session, started since the shim was.
+// of the shim's session, started since the shim was, and their control group.
 func (id Identity) KillLeftovers() error {
 	if id.BootID != BootID() {
 		return nil
@@ -194,9 +194,10 @@ func (id Identity) KillLeftovers() error {
 	if at := startTime(id.PID); at != 0 && at != id.StartTime {
 		return nil // the number, and the session of that number, are another's now
 	}
-	return killAll(func(p process) bool {
+	err := killAll(func(p process) bool {
 		return !p.zombie && p.session == id.PID && p.start >= id.StartTime
 	})
+	return errors.Join(err, removeGroup(id.Group))
 }
 
 // Kill ends a driver whose shim does not answer: the shim, and then what is
@@ -276,9 +277,12 @@ func oomCounters(groups string) []string {
 	return append(append(v2, v1...), "/proc/vmstat")
 }
 
-func oomCount(text string) (int, bool) {
+func oomCount(text string) (int, bool) { return count(text, "oom_kill") }
+
+// count reads one of the numbers in a file of a control group.
+func count(text, name string) (int, bool) {
 	for line := range strings.Lines(text) {
-		if value, found := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); found {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+" "); found {
 			n, err := strconv.Atoi(value)
 			return n, err == nil
 		}

@@ -52,3 +52,18 @@ func waiting(fd int) (int, error) {
 func socketPath(dir *os.File) string { return filepath.Join(dir.Name(), SocketName) }
 
 func oomKills() int { return 0 }
+
+// bounds has nothing to bound with: Java is held to its heap, and Python to
+// nothing.
+type bounds struct{ limit int64 }
+
+func bound(limit int64, _ string) (bounds, error) { return bounds{limit}, nil }
+
+func (bounds) attributes() *syscall.SysProcAttr { return attributes() }
+func (bounds) hold(int) error                   { return nil }
+func (bounds) exhausted() bool                  { return false }
+func (bounds) dir() string                      { return "" }
+func (bounds) release() error                   { return nil }
+
+// Grouped is false: there are no control groups.
+func Grouped(int) bool { return false }

@@ -23,6 +23,8 @@ type Launch struct {
 	Kernel Process  `json:"kernel"`
 	JVM    *Process `json:"jvm"` // nil for a driver without Spark
 
+	MemoryLimit int64 `json:"memory_limit,omitempty"` // bytes that the processes may use; 0 is no limit
+
 	IdleTimeoutMS       int64 `json:"idle_timeout_ms"`       // without a calculation; 0 is never
 	StartTimeoutMS      int64 `json:"start_timeout_ms"`      // until ready; 0 is never
 	EndGraceMS          int64 `json:"end_grace_ms"`          // from the request to end to the kill
@@ -52,6 +54,8 @@ type Identity struct {
 	JVMPID          int     `json:"jvm_pid,omitempty"`
 	JVMStartTime    uint64  `json:"jvm_start_time,omitempty"`
 	At              float64 `json:"at"`
+
+	Group string `json:"group,omitempty"` // the directory of the processes' control group, if they have one of their own
 }
 
 // Started is the one line that a shim writes to its standard output: that it

@@ -15,6 +15,7 @@ type death struct {
 	code    int            // its exit status, when no signal killed it
 	signal  syscall.Signal // 0 when it exited
 	oom     bool           // the system killed something for want of memory meanwhile
+	limit   int64          // the memory that the driver may use, in bytes, when it was killed for that
 	log     string         // the end of the driver's log
 }
 
@@ -28,7 +29,7 @@ func (d death) cause(starting bool) Event {
 	if d.signal != 0 {
 		e.Reason = fmt.Sprintf("The driver's %s process was killed by signal %d (%s)", name, d.signal, unix.SignalName(d.signal))
 		if d.signal == syscall.SIGKILL && d.oom {
-			e.Reason += " by the system's out-of-memory killer: the machine, or the container that the driver runs in, has too little memory"
+			e.Reason += " by the system's out-of-memory killer: " + d.shortage()
 		}
 	} else {
 		e.Reason = fmt.Sprintf("The driver's %s process ended by itself with status %d", name, d.code)
@@ -43,6 +44,14 @@ func (d death) cause(starting bool) Event {
 		e.Reason += ": " + quote(said)
 	}
 	return e
+}
+
+// shortage says what there was too little memory in.
+func (d death) shortage() string {
+	if d.limit > 0 {
+		return fmt.Sprintf("the driver needed more than the %d MiB that it may use, which spark.driver.memory decides", d.limit>>20)
+	}
+	return "the machine, or the container that the driver runs in, has too little memory"
 }
 
 // mistake finds the lines in which Java, Spark and Python say what is wrong.

@@ -24,6 +24,11 @@ func TestDeath_Cause(t *testing.T) {
 			false,
 			"The driver's Python process was killed by signal 9 (SIGKILL) by the system's out-of-memory killer: the machine, or the container that the driver runs in, has too little memory",
 		},
+		"out of its own memory": {
+			death{process: JVMProcess, signal: syscall.SIGKILL, oom: true, limit: 3 << 30},
+			false,
+			"The driver's Java process was killed by signal 9 (SIGKILL) by the system's out-of-memory killer: the driver needed more than the 3072 MiB that it may use, which spark.driver.memory decides",
+		},
 		"crashed": {
 			death{process: KernelProcess, signal: syscall.SIGSEGV, oom: true, log: "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f (most recent call first):\n  File \"x.py\", line 1 in f"},
 			false,

@@ -51,6 +51,7 @@ type shim struct {
 	log      *slog.Logger
 	logFile  *os.File
 	journal  *journal
+	bounds   bounds
 	children *children
 	output   *output
 	board    *board
@@ -146,8 +147,11 @@ func (s *shim) spawn() error {
 		return err
 	}
 	var err error
-	if s.children, err = spawn(s.launch); err != nil {
-		return err
+	if s.bounds, err = bound(s.launch.MemoryLimit, s.launch.Session); err != nil {
+		s.log.Info("each of the driver's processes is held to the limit of memory by itself", "because", err)
+	}
+	if s.children, err = spawn(s.launch, s.bounds); err != nil {
+		return errors.Join(err, s.bounds.release())
 	}
 	faultpoint.At("processes", "spawned")
 	kernelPID, jvmPID := s.children.pids()
@@ -167,12 +171,14 @@ func (s *shim) spawn() error {
 			PID: os.Getpid(), StartTime: startTime(os.Getpid()),
 			KernelPID: kernelPID, KernelStartTime: startTime(kernelPID),
 			JVMPID: jvmPID, JVMStartTime: startTime(jvmPID),
+			Group: s.bounds.dir(),
 		}, false)
 		faultpoint.At("identity", "written")
 	}
 	if err != nil {
 		s.children.kill()
 		s.children.wait()
+		err = errors.Join(err, s.bounds.release())
 	}
 	return err
 }
@@ -258,6 +264,9 @@ func (s *shim) syncRecords() {
 // explain adds to a death what only the living can find out.
 func (s *shim) explain(d death) death {
 	d.oom = oomKills() > s.oomKills
+	if s.bounds.exhausted() {
+		d.oom, d.limit = true, s.launch.MemoryLimit
+	}
 	for _, p := range []*pump{s.output.stdout, s.output.stderr} {
 		_ = p.settle() // for the log; an error is found again when the files are closed
 	}
@@ -339,7 +348,7 @@ func plain(err error) error {
 // log is complete. What cannot be done does not keep it from doing the rest.
 func (s *shim) leave(exit Event) []error {
 	faultpoint.At("exit", "to be made known")
-	errs := []error{killFamily(), s.output.close()}
+	errs := []error{killFamily(), s.bounds.release(), s.output.close()}
 	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
 	errs = append(errs,
 		os.Remove(filepath.Join(s.bundle, ballastFile)),

@@ -85,6 +85,24 @@ func (s suite) quotas(t *testing.T) {
 		refused(t, err, hearth.KindTooMany, "required capacity not being available")
 	})
 
+	t.Run("count memory as the session started with it", func(t *testing.T) {
+		store := s.open(t)
+		session := sessionIn(hearth.SessionCreating)
+		session.EngineConfiguration.Memory = 3 << 30
+		addSession(t, store, session)
+		for memory, room := range map[int64]bool{4 << 30: false, 6 << 30: true} {
+			other := sessionIn(hearth.SessionCreating)
+			other.EngineConfiguration.Memory = 3 << 30
+			_, created, err := store.CreateSession(t.Context(), other, hearth.Quotas{Account: hearth.Quota{Memory: memory}}, nil)
+			if created != room {
+				t.Errorf("a quota of %d: created %v, %v", memory, created, err)
+			}
+			if !room {
+				refused(t, err, hearth.KindTooMany, "required capacity not being available")
+			}
+		}
+	})
+
 	t.Run("have room again after an end", func(t *testing.T) {
 		store := s.open(t)
 		first, _, err := create(t, store, 1, nil)
