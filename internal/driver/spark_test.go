@@ -40,6 +40,26 @@ func TestDriver_Spark(t *testing.T) {
 			t.Errorf("it exited with %+v", e)
 		}
 	})
+	t.Run("goes on after its heap was full, and has enough beside it", func(t *testing.T) {
+		b := newBench(t, func(c *driver.Config) {
+			withSpark(c)
+			c.LimitMemory = true
+		})
+		const heap, overhead = 512 << 20, 1 << 30 // less of one makes Spark refuse to start; the other is the default
+		d, story := b.launch(hearth.Launch{SessionID: "one", Memory: heap + overhead, Properties: map[string]string{"spark.driver.memory": "512m"}})
+		for where, code := range map[string]string{
+			"in the driver": "spark._jvm.java.nio.ByteBuffer.allocate(1000000000)",
+			"in a task":     "spark.range(1).selectExpr(\"length(repeat('x', int(id) + 1000000000))\").collect()",
+		} {
+			_, end := b.run(d, story, code)
+			if end.Outcome != hearth.OutcomeError || !strings.Contains(end.Reason, "java.lang.OutOfMemoryError: Java heap space") {
+				t.Errorf("%s, it ended with %+v", where, end)
+			}
+		}
+		if _, end := b.run(d, story, "spark.range(3).rdd.map(lambda row: row.id).count()"); end.Outcome != hearth.OutcomeOK {
+			t.Errorf("after that, it ended with %+v", end)
+		}
+	})
 	t.Run("does not start with a property that cannot be", func(t *testing.T) {
 		b := newBench(t, withSpark)
 		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one", Properties: map[string]string{"spark.serializer": "none.Such"}})

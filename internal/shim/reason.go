@@ -40,10 +40,22 @@ func (d death) cause(starting bool) Event {
 	if d.signal == syscall.SIGKILL {
 		return e // whoever is killed has no last words
 	}
+	if d.process == JVMProcess && sparkExits[d.code] != "" {
+		e.Reason += ": " + sparkExits[d.code]
+		return e
+	}
 	if said := lastWords(d.log, starting); said != "" {
 		e.Reason += ": " + quote(said)
 	}
 	return e
+}
+
+// sparkExits are the statuses that Spark ends its Java process with when it
+// cannot go on (org.apache.spark.util.SparkExitCode); its log says nothing else
+// that could be told from what calculations log.
+var sparkExits = map[int]string{
+	52: "its heap was full (java.lang.OutOfMemoryError); spark.driver.memory is how large it may be",
+	53: "it could not make a directory for Spark's files, whose disk may be full",
 }
 
 // shortage says what there was too little memory in.

@@ -64,6 +64,21 @@ func TestDeath_Cause(t *testing.T) {
 			false,
 			"The driver's Java process ended by itself with status 3: Terminating due to java.lang.OutOfMemoryError: Java heap space",
 		},
+		"Spark gave up for want of memory": {
+			death{process: JVMProcess, code: 52, log: "2026-11-22T18:02:26.805Z ERROR SparkUncaughtExceptionHandler: Uncaught exception in thread Thread[main,5,main]\njava.lang.OutOfMemoryError: Java heap space"},
+			false,
+			"The driver's Java process ended by itself with status 52: its heap was full (java.lang.OutOfMemoryError); spark.driver.memory is how large it may be",
+		},
+		"Spark gave up for want of disk": {
+			death{process: JVMProcess, code: 53},
+			true,
+			"The driver's Java process ended by itself with status 53 before Spark was ready: it could not make a directory for Spark's files, whose disk may be full",
+		},
+		"the same status of Python's": {
+			death{process: KernelProcess, code: 52},
+			false,
+			"The driver's Python process ended by itself with status 52",
+		},
 		"an error of a calculation does not explain": {
 			death{process: KernelProcess, code: 7, log: "java.lang.IllegalStateException: unread block data"},
 			false,

@@ -123,6 +123,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string) map[string]string
 	settings := map[string]string{
 		"spark.app.name":                            "hearth-" + launch.SessionID,
 		"spark.driver.memory":                       e.heap(),
+		"spark.executor.killOnFatalError.depth":     "0", // a task that has no memory fails, and does not end the Java process that is the driver too
 		"spark.local.dir":                           filepath.Join(bundle, shim.TemporaryDir),
 		"spark.sql.catalogImplementation":           "in-memory",
 		"spark.sql.execution.arrow.pyspark.enabled": "true", // as on Athena
