@@ -67,6 +67,7 @@ func TestHearth(t *testing.T) {
 		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
 		{"quotas", quotas},
+		{"memory", memory},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()

@@ -118,6 +118,24 @@ func TestRemoveGroup(t *testing.T) {
 	}
 }
 
+func TestIdentity_KillLeftovers_Group(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "group")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	id := Identity{BootID: BootID(), PID: dead.Process.Pid, StartTime: 1, Group: dir}
+	if err := id.KillLeftovers(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the group of a driver whose shim is dead is there still")
+	}
+}
+
 func TestBounds_Hold(t *testing.T) {
 	for name, test := range map[string]struct {
 		bounds bounds

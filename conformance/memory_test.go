@@ -1,0 +1,67 @@
+package conformance
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+
+	"hearth/internal/testenv"
+)
+
+// memory lets sessions start as long as there is enough of it for what they may
+// use, and holds them to that.
+func memory(t *testing.T, binary string) {
+	settings := filepath.Join(t.TempDir(), "hearth.toml")
+	if err := os.WriteFile(settings, []byte(`
+		light_drivers = true
+		driver_memory = "512m"
+		driver_overhead = "512m"
+		max_driver_memory = "1g"
+		limit_memory = true
+
+		[quota]
+		memory = "2g"
+
+		[workgroups.primary]
+		queue = 1
+	`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	asking := func(heap string) func(*athena.StartSessionInput) {
+		return func(r *athena.StartSessionInput) {
+			r.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": heap}
+		}
+	}
+
+	first := c.start()
+	t.Run("a session that asks for too much is refused with the figures", func(t *testing.T) {
+		request := &athena.StartSessionInput{WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)}}
+		asking("64g")(request)
+		refusal := refused(c.athena.StartSession(t.Context(), request))(t)
+		same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
+	})
+	t.Run("a session that there is not enough for waits", func(t *testing.T) {
+		c := c.in(t)
+		second := c.launch(asking("1g"))
+		same(t, "StateChangeReason", aws.ToString(c.session(second).Status.StateChangeReason),
+			"Waiting: position 1 of 1 in the queue of WorkGroup primary, because the account has 1 GiB of 2 GiB of memory in use and the next session needs 1536 MiB.")
+	})
+	t.Run("a session that there is enough for starts, also after a restart", func(t *testing.T) {
+		c := c.in(t)
+		c.Kill()
+		c.Start()
+		c.start()
+	})
+	t.Run("a calculation that needs too much fails, and its session goes on", func(t *testing.T) {
+		c := c.in(t)
+		status := c.ended(c.begin(first, "kept = bytearray(2 << 30)")).Status
+		same(t, "State", status.State, types.CalculationExecutionStateFailed)
+		same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), "MemoryError")
+		same(t, "stdout", c.run(first, "print('here')"), "here\n")
+	})
+}
