@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,59 +22,6 @@ import (
 	"hearth/internal/sessions"
 	"hearth/internal/sqlite"
 )
-
-// willing are drivers that are ready at once and end when they are told to.
-type willing struct{}
-
-func (willing) Launch(context.Context, hearth.Launch) (hearth.Driver, error) {
-	return &willingDriver{ended: make(chan struct{})}, nil
-}
-
-func (willing) Recover(context.Context, string) (hearth.Driver, hearth.Adoption, error) {
-	return nil, hearth.NeverLaunched, nil
-}
-
-func (willing) Log(_ context.Context, id string, _ int64, _ bool) (io.ReadCloser, error) {
-	return nil, hearth.Errorf(hearth.KindNotFound, "session %s has no log", id)
-}
-func (willing) Known(context.Context) ([]string, error)             { return nil, nil }
-func (willing) Remove(context.Context, string) error                { return nil }
-func (*willingDriver) Cancel(context.Context, string) error         { return nil }
-func (*willingDriver) Execute(_ context.Context, _, _ string) error { return nil }
-
-type willingDriver struct {
-	once  sync.Once // it may be told again
-	ended chan struct{}
-}
-
-func (d *willingDriver) End(context.Context) error {
-	d.once.Do(func() { close(d.ended) })
-	return nil
-}
-
-func (d *willingDriver) Follow(ctx context.Context, _ int64, handle func(hearth.DriverEvent) error) error {
-	if err := handle(hearth.DriverEvent{Type: hearth.DriverReady, At: time.Now(), Offset: 1}); err != nil {
-		return err
-	}
-	select {
-	case <-d.ended:
-		return handle(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitRequested, At: time.Now(), Offset: 2})
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (*willingDriver) Output(_ context.Context, id string, _ hearth.Stream, _ int64) (io.ReadCloser, error) {
-	return nil, hearth.CalculationNotFound(id)
-}
-
-func (*willingDriver) Written(_ context.Context, id string, _ hearth.Stream) (io.ReadSeekCloser, error) {
-	return nil, hearth.CalculationNotFound(id)
-}
-
-func (*willingDriver) Result(_ context.Context, id string) (io.ReadCloser, error) {
-	return nil, hearth.CalculationNotFound(id)
-}
 
 // real is the application on a real store, behind the front door.
 type real struct {
@@ -100,7 +45,7 @@ func newReal(t *testing.T) *real {
 	if err := bucket.CreateBucket(t.Context(), "hearth"); err != nil {
 		t.Fatal(err)
 	}
-	service := sessions.New(sessions.Config{Store: store, Drivers: willing{}, Objects: bucket})
+	service := sessions.New(sessions.Config{Store: store, Drivers: &processless{ready: true}, Objects: bucket})
 	server := httptest.NewServer(athena.Handler(service, athena.Options{
 		MaxBody:   32 << 20,
 		Principal: func(context.Context) string { return caller },

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"hearth/internal/objects"
 	"hearth/internal/sessions"
 	"hearth/internal/sqlite"
+	"hearth/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,30 +118,13 @@ type world struct {
 	console  *console.Console
 	server   *httptest.Server
 	launched chan *driver
-	log      *buffer
+	log      *testenv.Log
 	waiting  error // why the server is not ready
-}
-
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, bucket: t.TempDir(), launched: make(chan *driver, 100), log: &buffer{}}
+	w := &world{t: t, bucket: t.TempDir(), launched: make(chan *driver, 100), log: &testenv.Log{}}
 	store := must(sqlite.Open(filepath.Join(t.TempDir(), "hearth.db")))(t)
 	bucket := must(objects.Open(w.bucket))(t)
 	if err := bucket.CreateBucket(t.Context(), "hearth"); err != nil {

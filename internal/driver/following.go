@@ -37,6 +37,7 @@ func (d *driver) following(offset int64, handle func(hearth.DriverEvent) error) 
 	f.asked = time.Now()
 	if offset == 0 {
 		f.told = answering
+		return f, nil
 	}
 	_, err := d.readJournal(0, func(e shim.Event, next int64) error {
 		if next <= offset {

@@ -1,7 +1,6 @@
 package httpd_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -22,7 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +33,7 @@ import (
 	"hearth/internal/access"
 	"hearth/internal/httpd"
 	"hearth/internal/objects"
+	"hearth/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,25 +45,7 @@ type site struct {
 	*httpd.Server
 	key    access.Key
 	client *http.Client
-	log    *buffer
-}
-
-// buffer is a log that is read while it is written.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+	log    *testenv.Log
 }
 
 // echo answers with who asked and what.
@@ -87,7 +68,7 @@ func open(t *testing.T, change func(*httpd.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{key: keys.Root(), client: &http.Client{Transport: &http.Transport{}}, log: &buffer{}}
+	s := &site{key: keys.Root(), client: &http.Client{Transport: &http.Transport{}}, log: &testenv.Log{}}
 	config := httpd.Config{
 		Address:  "127.0.0.1:0",
 		Athena:   http.HandlerFunc(echo),

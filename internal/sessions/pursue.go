@@ -256,19 +256,29 @@ func (s *Service) tell(ctx context.Context, sessionID string, driver hearth.Driv
 func (s *Service) follow(ctx context.Context, session hearth.Session, driver hearth.Driver) error {
 	return driver.Follow(ctx, session.JournalOffset, func(e hearth.DriverEvent) error {
 		return s.settle(ctx, session.ID, func(f facts) (step, error) {
-			decision := onEvent(f, e)
-			if !decision.publish {
-				return decision, nil
+			decision, err := s.publishFiles(ctx, f, driver, e, onEvent(f, e))
+			if err != nil {
+				return step{}, err
 			}
-			lost := e.Type == hearth.DriverExited
-			err := s.publish(ctx, f, driver, lost, e.Reason, decision.ending())
-			if refusedForGood(err) {
-				s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
-				return decision.unpublished(hearth.MessageOf(err)), nil
-			}
-			return decision, err
+			return s.publishLog(ctx, f.session, decision)
 		})
 	})
+}
+
+// publishFiles copies the files of the calculation that the decision ends, if it
+// ends one. A place that refuses them for good does not hold up the end, which
+// is another one then.
+func (s *Service) publishFiles(ctx context.Context, f facts, driver hearth.Driver, e hearth.DriverEvent, decision step) (step, error) {
+	if !decision.publish {
+		return decision, nil
+	}
+	lost := e.Type == hearth.DriverExited
+	err := s.publish(ctx, f, driver, lost, e.Reason, decision.ending())
+	if refusedForGood(err) {
+		s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
+		return decision.unpublished(hearth.MessageOf(err)), nil
+	}
+	return decision, err
 }
 
 // refusedForGood reports whether a place would refuse what it refused again,

@@ -305,9 +305,6 @@ func (s *Service) settle(ctx context.Context, sessionID string, decide func(fact
 		if err != nil || decision.idle() {
 			return err
 		}
-		if decision, err = s.publishLog(ctx, f.session, decision); err != nil {
-			return err
-		}
 		err = s.act(ctx, f, decision)
 		if hearth.KindOf(err) != hearth.KindConflict {
 			return err
