@@ -41,7 +41,7 @@ type phase int
 const (
 	starting phase = iota
 	serving
-	ending // asked to leave
+	ending // asked to leave, or failed to start
 	dying  // killed
 	over
 )
@@ -166,7 +166,7 @@ func (c *core) onTold(now time.Time, m kernel.Message) []effect {
 	case kernel.TypeReady:
 		return c.onReady(now, m)
 	case kernel.TypeFailed:
-		return c.fault(now, Event{Reason: "The driver could not start: " + quote(m.Reason), Process: KernelProcess, Code: 1})
+		return c.onFailed(now, m)
 	case kernel.TypePong:
 		return c.onPong(now, m)
 	}
@@ -195,6 +195,19 @@ func (c *core) onReady(now time.Time, m kernel.Message) []effect {
 	c.pingAt = after(now, c.launch.HeartbeatMS)
 	c.answered = true
 	return []effect{record{Event{Type: EventReady, At: m.At, Phases: c.phases}}}
+}
+
+// onFailed lets both processes go by themselves: that Java died may be what made
+// the kernel fail, and the news of it may come after.
+func (c *core) onFailed(now time.Time, m kernel.Message) []effect {
+	if c.phase >= ending {
+		return nil
+	}
+	c.phase = ending
+	c.exit = Event{Cause: CauseFault, Reason: "The driver could not start: " + quote(m.Reason), Process: KernelProcess, Code: 1}
+	c.quiet()
+	c.killAt = now.Add(millis(c.launch.EndGraceMS))
+	return []effect{closeJVM{}}
 }
 
 func (c *core) onPong(now time.Time, m kernel.Message) []effect {
@@ -324,6 +337,10 @@ func (c *core) onDied(now time.Time, d death) []effect {
 	delete(c.alive, d.process)
 	if c.phase == starting || c.phase == serving {
 		return c.fault(now, d.cause(c.phase == starting))
+	}
+	if c.phase == ending && c.exit.Cause == CauseFault && d.process == JVMProcess && (d.signal != 0 || d.code != 0) {
+		c.exit = d.cause(true)
+		c.exit.Cause = CauseFault
 	}
 	var effects []effect
 	if d.process == KernelProcess && c.phase == ending {

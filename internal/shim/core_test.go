@@ -197,8 +197,23 @@ func TestCore_InTime(t *testing.T) {
 		},
 		"a kernel that cannot start says why": func(t *testing.T, r *rig) {
 			r.say(kernel.Message{Type: kernel.TypeFailed, Reason: "no module named pyspark"})
+			r.facts <- died{death{process: KernelProcess, code: 1}}
+			r.facts <- died{death{process: JVMProcess}}
 			<-r.over
-			r.check(t, "0s kill", "0s leave fault: The driver could not start: no module named pyspark")
+			r.check(t, "0s closeJVM", "0s closeJVM", "0s leave fault: The driver could not start: no module named pyspark")
+		},
+		"a kernel that cannot start because Java was killed names that": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeFailed, Reason: "the gateway closed"})
+			r.facts <- died{death{process: KernelProcess, code: 1}}
+			r.facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}
+			<-r.over
+			r.check(t, "0s closeJVM", "0s closeJVM", "0s leave fault: The driver's Java process was killed by signal 9 (SIGKILL) before Spark was ready")
+		},
+		"Java that does not go after a failed start is killed": func(t *testing.T, r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeFailed, Reason: "no module named pyspark"})
+			r.facts <- died{death{process: KernelProcess, code: 1}}
+			<-r.over
+			r.check(t, "0s closeJVM", "0s closeJVM", "3s kill", "3s leave fault: The driver could not start: no module named pyspark")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
