@@ -68,6 +68,7 @@ func TestHearth(t *testing.T) {
 		{"serve refused", serveRefused},
 		{"quotas", quotas},
 		{"memory", memory},
+		{"JVM stopped", jvmStopped},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +40,55 @@ func jvmKilled(t *testing.T, c *client) {
 	c.failed(id, "Java")
 }
 
+// jvmStopped stops the driver's Java process: while nothing runs, while code
+// runs that does not need it, and for too long.
+func jvmStopped(t *testing.T, binary string) {
+	settings := filepath.Join(t.TempDir(), "hearth.toml")
+	if err := os.WriteFile(settings, []byte(`
+		heartbeat = "500ms"
+		unresponsive_after = "3s"
+		lost_after = "10s"
+	`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	id := c.start()
+	jvm := testenv.Driver(t, c.Home, id).JVMPID
+	degraded := func(c *client) {
+		signal(c.t, jvm, syscall.SIGSTOP)
+		seen := c.awaitSession(id, types.SessionStateDegraded)
+		if reason := aws.ToString(seen[len(seen)-1].StateChangeReason); reason != "The driver's Java process has not answered for 3s" {
+			c.t.Errorf("its StateChangeReason is %q", reason)
+		}
+	}
+
+	t.Run("while nothing runs", func(t *testing.T) {
+		c := c.in(t)
+		degraded(c)
+		signal(t, jvm, syscall.SIGCONT)
+		c.awaitSession(id, types.SessionStateIdle)
+		same(t, "stdout", c.run(id, "print(1 + 1, spark.range(3).count())"), "2 3\n")
+	})
+	t.Run("while code runs", func(t *testing.T) {
+		c, gate := c.in(t), newGate(t)
+		calculation := c.begin(id, gate.code()+"print(spark.range(3).count())")
+		gate.reached()
+		degraded(c)
+		signal(t, jvm, syscall.SIGCONT)
+		c.awaitSession(id, types.SessionStateBusy)
+		gate.open()
+		got := c.ended(calculation)
+		same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		same(t, "stdout", c.read(got.Result.StdOutS3Uri), "3\n")
+		c.awaitSession(id, types.SessionStateIdle)
+	})
+	t.Run("for too long", func(t *testing.T) {
+		c := c.in(t)
+		degraded(c)
+		c.failed(id, "The driver's Java process has not answered for 10s, so it was killed")
+	})
+}
+
 // startRefused starts a session with a property that Spark itself refuses.
 func startRefused(t *testing.T, c *client) {
 	id := c.launch(func(request *athena.StartSessionInput) {
@@ -70,10 +121,15 @@ func (c *client) failed(id, cause string) {
 
 func kill(t *testing.T, pid int) {
 	t.Helper()
+	signal(t, pid, syscall.SIGKILL)
+}
+
+func signal(t *testing.T, pid int, number syscall.Signal) {
+	t.Helper()
 	if pid <= 1 {
 		t.Fatalf("%d is no driver's process", pid)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, number); err != nil {
 		t.Fatal(err)
 	}
 }

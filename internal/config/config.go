@@ -108,16 +108,17 @@ type Config struct {
 	// The largest notebook needs about as much as the default. Default: 33554432.
 	MaxBody int64 `toml:"max_body"`
 
-	// Heartbeat is how often a driver is asked whether it lives. Times are a
-	// number and a unit: 500ms, 5s, 2m, 1h. Default: 5s.
+	// Heartbeat is how often each process of a driver is asked whether it lives.
+	// Times are a number and a unit: 500ms, 5s, 2m, 1h. Default: 5s.
 	Heartbeat Duration `toml:"heartbeat"`
 
-	// UnresponsiveAfter is how long a driver may be silent until its session
-	// is shown as DEGRADED. Default: 30s.
+	// UnresponsiveAfter is how long a driver's Python, its Java, or the process
+	// that supervises them may be silent until its session is shown as
+	// DEGRADED. Java is silent during a garbage collection, too. Default: 30s.
 	UnresponsiveAfter Duration `toml:"unresponsive_after"`
 
-	// LostAfter is how long a driver may be silent until it is stopped and its
-	// session is FAILED. Default: 5m.
+	// LostAfter is how long any of them may be silent until the driver is
+	// killed and its session is FAILED. Default: 5m.
 	LostAfter Duration `toml:"lost_after"`
 
 	// CancelDeadline is how long a calculation that was asked to stop may go

@@ -39,7 +39,7 @@ type Config struct {
 	StartTimeout      time.Duration // until ready, then it is killed; 10 minutes
 	EndGrace          time.Duration // from the request to end until it is killed; 3 seconds
 	CancelDeadline    time.Duration // from the interrupt until the driver is killed; 10 seconds
-	Heartbeat         time.Duration // between questions whether the kernel lives; 5 seconds
+	Heartbeat         time.Duration // between questions whether a process lives; 5 seconds
 	UnresponsiveAfter time.Duration // without an answer it counts as unresponsive; 30 seconds
 	LostAfter         time.Duration // without an answer it is killed; 5 minutes
 

@@ -18,7 +18,7 @@ type following struct {
 	asked             time.Time     // since when an answer is due that did not come
 	silence           time.Duration // of the shim
 	told              attention     // the last that was told of the shim
-	kernelSilent      bool          // the last that the shim told of the kernel is its silence
+	processSilent     bool          // the last that the shim told of its processes is the silence of one
 }
 
 // attention is what handle knows of the shim.
@@ -51,9 +51,9 @@ func (d *driver) following(offset int64, handle func(hearth.DriverEvent) error) 
 func (f *following) note(e shim.Event) {
 	switch e.Type {
 	case shim.EventUnresponsive:
-		f.kernelSilent = true
+		f.processSilent = true
 	case shim.EventResponsive:
-		f.kernelSilent = false
+		f.processSilent = false
 	}
 }
 
@@ -100,7 +100,7 @@ func (f *following) heard() error {
 		return nil
 	}
 	f.told = answering
-	if f.kernelSilent {
+	if f.processSilent {
 		return nil // nor can the session be used now
 	}
 	return f.pass(hearth.DriverEvent{Type: hearth.DriverResponsive, At: f.asked, Offset: f.offset})

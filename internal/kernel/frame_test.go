@@ -21,6 +21,7 @@ func TestFrame(t *testing.T) {
 					Type:        rapid.SampledFrom([]string{TypeExecute, TypeInterrupt, TypePing, TypeEnd}).Draw(t, "type"),
 					Calculation: rapid.String().Draw(t, "calculation"),
 					Code:        rapid.String().Draw(t, "code"),
+					Process:     rapid.String().Draw(t, "process"),
 					N:           rapid.Int64().Draw(t, "n"),
 				}
 			})).Draw(t, "sent")
@@ -68,7 +69,7 @@ func TestFrame(t *testing.T) {
 
 	t.Run("a stream cut within a frame", func(t *testing.T) {
 		var stream bytes.Buffer
-		if err := WriteFrame(&stream, Ping(7)); err != nil {
+		if err := WriteFrame(&stream, Ping(ProcessKernel, 7)); err != nil {
 			t.Fatal(err)
 		}
 		for size := 1; size < stream.Len(); size++ {

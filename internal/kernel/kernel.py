@@ -1,10 +1,11 @@
 """The Python side of a driver: runs calculations, one at a time.
 
 The main thread runs the code; a control thread reads frames from descriptor 3;
-a third thread exists while a calculation is being cancelled. What the code
-prints goes to descriptors 1 and 2 as it is. Everything else (phases, values,
-figures, the end of a calculation) goes over the control channel as frames: four
-bytes of big-endian length and one JSON object with a "type".
+with Spark, a third one waits for what Java answers to pings; and one exists while
+a calculation is being cancelled. What the code prints goes to descriptors 1 and
+2 as it is. Everything else (phases, values, figures, the end of a calculation)
+goes over the control channel as frames: four bytes of big-endian length and one
+JSON object with a "type".
 
 The magics and loggers that code finds are in hearth_magics.py, beside this file.
 
@@ -746,6 +747,17 @@ class Spark:
             with contextlib.suppress(Exception):  # a dead JVM: the code will tell
                 context._jsc.setJobGroup(calculation.id, f"Calculation {calculation.id}", True)
 
+    @functools.cached_property
+    def _nano_time(self) -> Any:
+        """A method of Java's that does next to nothing. Finding it is more."""
+        return self._gateway.jvm.System.nanoTime
+
+    def ping(self) -> None:
+        """Returns when Java has answered. An error is no silence: when Java is
+        gone, the shim sees it."""
+        with contextlib.suppress(Exception):
+            self._nano_time()
+
     def begin(self, calculation: Calculation) -> None:
         self._calculation = calculation
         if self._gateway is None:
@@ -853,6 +865,7 @@ class Kernel:
         self._streams = Streams(self._interrupts)
         self._spark = Spark(self._interrupts)
         self._work: queue.SimpleQueue[Calculation | None] = queue.SimpleQueue()
+        self._java_pings: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the two below
         self._known: dict[str, Calculation] = {}  # queued or running
         self._running: Calculation | None = None
@@ -881,6 +894,7 @@ class Kernel:
             self._phase("first_job")
             self._shell.predefine(spark=session, sc=session.sparkContext)
             version = session.version
+            KernelThread("pulse", self._ping_java).start()
         else:
             self._phase("python")
         self._channel.send("ready", at=time.time(), python=platform.python_version(), spark=version)
@@ -905,6 +919,8 @@ class Kernel:
                 self._work.put(calculation)
             elif type == "interrupt":
                 self._cancel(self._known.get(message["calculation"]))
+            elif type == "ping" and message.get("process") == "jvm":
+                self._java_pings.put(message["n"])
             elif type == "ping":
                 self._channel.send("pong", n=message.get("n"))
             elif type == "end":
@@ -915,6 +931,14 @@ class Kernel:
         if os.getpgrp() == self._pid:
             os.killpg(self._pid, signal.SIGKILL)
         os._exit(1)
+
+    def _ping_java(self) -> None:
+        """Passes pings on, over the connection that this thread has for itself:
+        nobody else waits for the answer, or can delay it."""
+        while True:
+            n = self._java_pings.get()
+            self._spark.ping()
+            self._channel.send("pong", n=n)
 
     def _run(self, calculation: Calculation) -> None:
         error: BaseException | None = None

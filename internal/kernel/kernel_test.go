@@ -464,7 +464,7 @@ func TestControl(t *testing.T) {
 		id := d.submit("while True: pass")
 		for m := d.receive(); m.Type != kernel.TypeStarted; m = d.receive() {
 		}
-		d.send(kernel.Ping(7))
+		d.send(kernel.Ping(kernel.ProcessKernel, 7))
 		if m := d.receive(); m.Type != kernel.TypePong || m.N != 7 {
 			t.Errorf("%+v", m)
 		}

@@ -15,6 +15,7 @@ type Command struct {
 	Type        string `json:"type"`
 	Calculation string `json:"calculation,omitempty"` // of execute and interrupt
 	Code        string `json:"code"`                  // of execute
+	Process     string `json:"process,omitempty"`     // of ping
 	N           int64  `json:"n"`                     // of ping
 }
 
@@ -30,9 +31,18 @@ func Interrupt(calculation string) Command {
 	return Command{Type: TypeInterrupt, Calculation: calculation}
 }
 
-// Ping has the kernel answer with a pong of the same number, also while code
-// runs.
-func Ping(n int64) Command { return Command{Type: TypePing, N: n} }
+// Processes that can be pinged.
+const (
+	ProcessKernel = "kernel"
+	ProcessJVM    = "jvm" // of a ready kernel with Spark
+)
+
+// Ping has a process answer with a pong of the same number, also while code
+// runs. The kernel passes those to the JVM on, one at a time, and answers its
+// own meanwhile.
+func Ping(process string, n int64) Command {
+	return Command{Type: TypePing, Process: process, N: n}
+}
 
 // End has the kernel stop what runs, stop the SparkContext and exit.
 func End() Command { return Command{Type: TypeEnd} }

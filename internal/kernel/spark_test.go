@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"hearth"
@@ -229,6 +230,49 @@ def tell_when_a_job_runs():
 			}
 		})
 	}
+
+	t.Run("pings are answered by Java", func(t *testing.T) {
+		pong := func(n int64) {
+			t.Helper()
+			if m := d.receive(); m.Type != kernel.TypePong || m.N != n {
+				t.Fatalf("%+v, want the answer to %d", m, n)
+			}
+		}
+		id := d.submit("print('on')\nsc._jvm.java.lang.Thread.sleep(600000)")
+		d.stdout.await("on\n")
+		if m := d.receive(); m.Type != kernel.TypeStarted {
+			t.Fatalf("%+v", m)
+		}
+		d.send(kernel.Ping(kernel.ProcessJVM, 1))
+		pong(1)
+
+		// One that is stopped delays no answer but its own.
+		if err := d.java.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(d.java.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+			t.Fatalf("%v, %#x", err, status)
+		}
+		d.send(kernel.Ping(kernel.ProcessJVM, 2))
+		for n := range int64(3) {
+			d.send(kernel.Ping(kernel.ProcessKernel, 3+n))
+			pong(3 + n)
+		}
+		if err := d.java.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		pong(2)
+
+		d.send(kernel.Interrupt(id))
+		if r := d.finish(id); r.Status != kernel.StatusCanceled {
+			t.Errorf("%s %s", r.Status, r.stderr)
+		}
+		r := d.run("spark.range(10).count(), [thread.name for thread in threading.enumerate()].count('hearth-pulse')")
+		if r.value() != "(10, 1)" {
+			t.Errorf("after it: %s %s", r.value(), r.stderr)
+		}
+	})
 
 	t.Run("cancel SQL", func(t *testing.T) {
 		d.run("tell_when_a_job_runs()")

@@ -22,15 +22,15 @@ type core struct {
 	running *run
 	taken   map[string]bool // every calculation that was ever accepted
 
-	idleAt   time.Time // when the idle timeout passes; zero while busy
-	startAt  time.Time // when the start has taken too long
-	pingAt   time.Time
-	closeAt  time.Time // when Java is told to go, though the kernel is there yet
-	killAt   time.Time // when patience ends
-	pings    int64
-	answered bool          // whether the last ping was
-	silence  time.Duration // of the kernel, counted in heartbeats
-	silent   bool          // unresponsive was told
+	idleAt  time.Time // when the idle timeout passes; zero while busy
+	startAt time.Time // when the start has taken too long
+	pingAt  time.Time
+	closeAt time.Time // when Java is told to go, though the kernel is there yet
+	killAt  time.Time // when patience ends
+
+	pings  int64
+	pulses []pulse // of the kernel, then of Java
+	silent bool    // unresponsive was told
 
 	exit  Event           // what will have been the cause
 	alive map[string]bool // of the two processes
@@ -108,11 +108,13 @@ func newCore(l Launch, now time.Time) *core {
 		launch:  l,
 		taken:   make(map[string]bool),
 		alive:   map[string]bool{KernelProcess: true},
+		pulses:  []pulse{{process: KernelProcess, answered: true}},
 		phaseAt: Seconds(now),
 		startAt: after(now, l.StartTimeoutMS),
 	}
 	if l.JVM != nil {
 		c.alive[JVMProcess] = true
+		c.pulses = append(c.pulses, pulse{process: JVMProcess, answered: true})
 	}
 	c.phases = []Phase{{Name: "spawn", TookMS: millisBetween(l.At, c.phaseAt)}}
 	return c
@@ -193,7 +195,6 @@ func (c *core) onReady(now time.Time, m kernel.Message) []effect {
 	c.startAt = time.Time{}
 	c.idleAt = after(now, c.launch.IdleTimeoutMS)
 	c.pingAt = after(now, c.launch.HeartbeatMS)
-	c.answered = true
 	return []effect{record{Event{Type: EventReady, At: m.At, Phases: c.phases}}}
 }
 
@@ -208,18 +209,6 @@ func (c *core) onFailed(now time.Time, m kernel.Message) []effect {
 	c.quiet()
 	c.killAt = now.Add(millis(c.launch.EndGraceMS))
 	return []effect{closeJVM{}}
-}
-
-func (c *core) onPong(now time.Time, m kernel.Message) []effect {
-	if m.N != c.pings {
-		return nil
-	}
-	c.answered, c.silence = true, 0
-	if !c.silent {
-		return nil
-	}
-	c.silent = false
-	return []effect{record{Event{Type: EventResponsive, At: Seconds(now)}}}
 }
 
 func (c *core) onFinished(now time.Time, m kernel.Message) []effect {
@@ -328,6 +317,7 @@ func (c *core) fault(now time.Time, cause Event) []effect {
 // quiet stops all that waits for the driver to do or not do something.
 func (c *core) quiet() {
 	c.idleAt, c.startAt, c.pingAt = time.Time{}, time.Time{}, time.Time{}
+	c.silent = false // that it answers is no news any more
 	if c.running != nil {
 		c.running.killAt = time.Time{}
 	}
@@ -395,27 +385,6 @@ func (c *core) onTick(now time.Time) []effect {
 		return c.end(now, CauseIdle)
 	case due(c.pingAt):
 		return c.beat(now)
-	}
-	return nil
-}
-
-// beat sends the next ping, or counts that the last one is unanswered. Silence
-// is counted in beats, not read from the clock: after the whole machine was
-// stopped for a while, the kernel is not to blame.
-func (c *core) beat(now time.Time) []effect {
-	c.pingAt = after(now, c.launch.HeartbeatMS)
-	if c.answered {
-		c.answered = false
-		c.pings++
-		return []effect{tell{kernel.Ping(c.pings)}}
-	}
-	c.silence += millis(c.launch.HeartbeatMS)
-	switch {
-	case c.launch.LostAfterMS > 0 && c.silence >= millis(c.launch.LostAfterMS):
-		return c.fault(now, Event{Process: KernelProcess, Reason: fmt.Sprintf("The driver's Python process has not answered for %v, so it was killed", c.silence)})
-	case c.launch.UnresponsiveAfterMS > 0 && !c.silent && c.silence >= millis(c.launch.UnresponsiveAfterMS):
-		c.silent = true
-		return []effect{record{Event{Type: EventUnresponsive, At: Seconds(now), Reason: fmt.Sprintf("The driver's Python process has not answered for %v", c.silence)}}}
 	}
 	return nil
 }

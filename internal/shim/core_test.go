@@ -3,6 +3,7 @@ package shim
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -68,9 +69,9 @@ func (r *rig) perform(e effect) error {
 func describe(e effect) string {
 	switch e := e.(type) {
 	case record:
-		return strings.TrimSpace("record " + e.event.Type + " " + e.event.Calculation + e.event.Cause + e.event.Step)
+		return strings.TrimSpace("record " + e.event.Type + " " + e.event.Calculation + e.event.Cause + e.event.Step + e.event.Reason)
 	case tell:
-		return "tell " + e.command.Type
+		return strings.TrimSpace("tell " + e.command.Type + " " + e.command.Process)
 	case open:
 		return "open " + e.calculation
 	case complete:
@@ -222,41 +223,211 @@ func TestCore_InTime(t *testing.T) {
 	}
 }
 
+// patient is a core that has been ready since start, and what the processes that
+// it pings owe it.
+type patient struct {
+	*core
+	now  time.Time
+	owed map[string]int64 // the numbers of unanswered pings
+	did  []string
+}
+
+func newPatient() *patient {
+	launch := testLaunch
+	launch.IdleTimeoutMS = 0
+	p := &patient{now: time.Unix(1e9, 0), owed: make(map[string]int64)}
+	p.core = newCore(launch, p.now)
+	p.next(p.now, told{kernel.Message{Type: kernel.TypeReady}})
+	return p
+}
+
+// give tells of everything that the core does but of pings, and whom it pinged.
+func (p *patient) give(f fact) (pinged []string) {
+	for _, e := range p.next(p.now, f) {
+		if e, ok := e.(tell); ok && e.command.Type == kernel.TypePing {
+			p.owed[e.command.Process] = e.command.N
+			pinged = append(pinged, e.command.Process)
+			continue
+		}
+		p.did = append(p.did, describe(e))
+	}
+	return pinged
+}
+
+func (p *patient) beat() (pinged []string) {
+	if at := p.wake(); at.After(p.now) {
+		p.now = at
+	}
+	return p.give(tick{})
+}
+
+func (p *patient) answer(process string) {
+	if n, owes := p.owed[process]; owes {
+		delete(p.owed, process)
+		p.give(told{kernel.Message{Type: kernel.TypePong, N: n}})
+	}
+}
+
+// beats has only those answer that are named.
+func (p *patient) beats(n int, answering ...string) {
+	for range n {
+		p.beat()
+		for _, process := range answering {
+			p.answer(process)
+		}
+	}
+}
+
+func (p *patient) check(t *testing.T, when string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, p.did); diff != "" {
+		t.Errorf("%s: %s", when, diff)
+	}
+	p.did = nil
+}
+
 func TestCore_Heartbeat(t *testing.T) {
-	start := time.Unix(1e9, 0)
-	c := newCore(testLaunch, start)
-	now := start
-	beats := func(n int) (did []string) {
-		for range n {
-			if c.wake().After(now) {
-				now = c.wake()
+	const (
+		python = "The driver's Python process has not answered for "
+		java   = "The driver's Java process has not answered for "
+	)
+	t.Run("of the kernel", func(t *testing.T) {
+		p := newPatient()
+		p.beats(20)
+		p.check(t, "nobody answers", "record unresponsive "+python+"30s")
+		p.answer(KernelProcess)
+		p.check(t, "the kernel answers, and Java has yet to")
+		p.answer(JVMProcess)
+		p.check(t, "both answer", "record responsive")
+		p.beats(1)
+		p.now = p.now.Add(time.Hour) // the machine slept, and the processes with it
+		p.beats(1)
+		p.answer(KernelProcess)
+		p.answer(JVMProcess)
+		p.check(t, "after a sleep")
+		p.beats(61)
+		p.check(t, "a lost kernel", "record unresponsive "+python+"30s", "kill")
+	})
+	t.Run("of Java", func(t *testing.T) {
+		p := newPatient()
+		p.beats(7, KernelProcess)
+		p.check(t, "Java does not answer", "record unresponsive "+java+"30s")
+		p.beats(10, KernelProcess)
+		p.answer(JVMProcess)
+		p.check(t, "it does again", "record responsive")
+		p.beats(20, KernelProcess, JVMProcess)
+		p.check(t, "and goes on to")
+		p.beats(61, KernelProcess)
+		p.check(t, "it is lost", "record unresponsive "+java+"30s", "kill")
+		p.give(died{death{process: JVMProcess, signal: syscall.SIGKILL}})
+		p.give(died{death{process: KernelProcess, signal: syscall.SIGKILL}})
+		p.check(t, "the end", "leave fault: "+java+"5m0s, so it was killed")
+	})
+	t.Run("of Java, which nobody can hear while the kernel is silent", func(t *testing.T) {
+		p := newPatient()
+		p.beats(60)
+		p.check(t, "nobody answers for 295s", "record unresponsive "+python+"30s")
+		p.answer(KernelProcess)
+		p.beats(59, KernelProcess)
+		p.check(t, "Java does not for as long")
+		p.beats(1, KernelProcess)
+		p.check(t, "it is lost", "kill")
+	})
+	t.Run("of a driver without Java", func(t *testing.T) {
+		p := newPatient()
+		light := testLaunch
+		light.JVM = nil
+		p.core = newCore(light, p.now)
+		p.give(told{kernel.Message{Type: kernel.TypeReady}})
+		if pinged := p.beat(); !slices.Equal(pinged, []string{KernelProcess}) {
+			t.Errorf("it pings %v", pinged)
+		}
+	})
+}
+
+// Whoever stops answering and goes on to, whenever: nobody is pinged who owes an
+// answer. A driver is unresponsive once one of its processes has been silent for
+// six beats, until all answer; after sixty it is killed; and the one that is
+// named is silent. A process whose answer could not have been heard is not.
+func TestCore_Silence(t *testing.T) {
+	both := []string{KernelProcess, JVMProcess}
+	rapid.Check(t, func(r *rapid.T) {
+		p := newPatient()
+		frozen, silence, unresponsive := map[string]bool{}, map[string]int{}, false
+		look := func() {
+			for _, did := range p.did {
+				names := func(process string, beats int) bool {
+					return silence[process] == beats && strings.Contains(did, language(process))
+				}
+				switch {
+				case strings.HasPrefix(did, "record unresponsive ") && !unresponsive && (names(KernelProcess, 6) || names(JVMProcess, 6)):
+					unresponsive = true
+				case did == "record responsive" && unresponsive:
+					unresponsive = false
+				case did == "kill" && (silence[KernelProcess] == 60 || silence[JVMProcess] == 60):
+				default:
+					r.Fatalf("%q after %v beats", did, silence)
+				}
 			}
-			for _, e := range c.next(now, tick{}) {
-				did = append(did, describe(e))
+			p.did = nil
+			switch longest := max(silence[KernelProcess], silence[JVMProcess]); {
+			case longest >= 60 && p.phase == serving, longest >= 6 && !unresponsive:
+				r.Fatalf("nothing is done after %v beats", silence)
 			}
 		}
-		return did
-	}
-	c.launch.IdleTimeoutMS = 0
-	c.next(now, told{kernel.Message{Type: kernel.TypeReady}})
-	if diff := cmp.Diff([]string{"tell ping", "record unresponsive"}, beats(20)); diff != "" {
-		t.Error("a silent kernel:", diff)
-	}
-	effects := c.next(now, told{kernel.Message{Type: kernel.TypePong, N: 1}})
-	if len(effects) != 1 || describe(effects[0]) != "record responsive" {
-		t.Errorf("an answer has the effects %v", effects)
-	}
-	if diff := cmp.Diff([]string{"tell ping"}, beats(1)); diff != "" {
-		t.Error("after the answer:", diff)
-	}
-	now = now.Add(time.Hour) // the machine slept, the kernel with it
-	if diff := cmp.Diff([]string(nil), beats(1)); diff != "" {
-		t.Error("after a sleep:", diff)
-	}
-	c.next(now, told{kernel.Message{Type: kernel.TypePong, N: 2}})
-	if diff := cmp.Diff([]string{"tell ping", "record unresponsive", "kill"}, beats(61)); diff != "" {
-		t.Error("a lost kernel:", diff)
-	}
+		answers := func() {
+			for _, process := range both {
+				if !frozen[process] && !frozen[KernelProcess] {
+					silence[process] = 0
+					p.answer(process)
+				}
+			}
+			look()
+			if len(frozen) == 0 && unresponsive {
+				r.Fatal("both answer, and it is unresponsive")
+			}
+		}
+		serves := func(r *rapid.T) {
+			if p.phase != serving {
+				r.Skip("it was killed")
+			}
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"freeze": func(r *rapid.T) { frozen[rapid.SampledFrom(both).Draw(r, "process")] = true },
+			"thaw": func(r *rapid.T) {
+				serves(r)
+				delete(frozen, rapid.SampledFrom(both).Draw(r, "process"))
+				answers()
+			},
+			"wait": func(r *rapid.T) {
+				for range rapid.IntRange(1, 30).Draw(r, "beats") {
+					serves(r)
+					owed := maps.Clone(p.owed)
+					if i := slices.IndexFunc(both, func(process string) bool { return owed[process] > 0 }); i >= 0 {
+						silence[both[i]]++
+					}
+					for _, process := range p.beat() {
+						if owed[process] > 0 {
+							r.Fatalf("%s is pinged, and owes an answer", process)
+						}
+					}
+					look()
+					if p.phase == serving {
+						answers()
+					}
+				}
+			},
+			"pong": func(r *rapid.T) { // of a killed process, or of no ping
+				p.give(told{kernel.Message{Type: kernel.TypePong, N: p.pings + 1}})
+				if p.phase != serving {
+					p.answer(rapid.SampledFrom(both).Draw(r, "process"))
+				}
+				if len(p.did) > 0 {
+					r.Fatalf("that has the effects %v", p.did)
+				}
+			},
+		})
+	})
 }
 
 // Whatever comes in whatever order: one calculation at a time, each taken once

@@ -29,7 +29,7 @@ type Launch struct {
 	StartTimeoutMS      int64 `json:"start_timeout_ms"`      // until ready; 0 is never
 	EndGraceMS          int64 `json:"end_grace_ms"`          // from the request to end to the kill
 	CancelDeadlineMS    int64 `json:"cancel_deadline_ms"`    // from the interrupt to the kill
-	HeartbeatMS         int64 `json:"heartbeat_ms"`          // between pings of the kernel; 0 is none
+	HeartbeatMS         int64 `json:"heartbeat_ms"`          // between pings of each process; 0 is none
 	UnresponsiveAfterMS int64 `json:"unresponsive_after_ms"` // without an answer
 	LostAfterMS         int64 `json:"lost_after_ms"`         // without an answer, until the kill
 }
@@ -95,8 +95,8 @@ const (
 
 // Names of the two processes.
 const (
-	KernelProcess = "kernel"
-	JVMProcess    = "jvm"
+	KernelProcess = kernel.ProcessKernel
+	JVMProcess    = kernel.ProcessJVM
 )
 
 // Event is a line of the journal.

@@ -21,10 +21,7 @@ type death struct {
 
 // cause words a death that nobody asked for.
 func (d death) cause(starting bool) Event {
-	name := "Python"
-	if d.process == JVMProcess {
-		name = "Java"
-	}
+	name := language(d.process)
 	e := Event{Process: d.process, Code: d.code, Signal: int(d.signal)}
 	if d.signal != 0 {
 		e.Reason = fmt.Sprintf("The driver's %s process was killed by signal %d (%s)", name, d.signal, unix.SignalName(d.signal))
@@ -48,6 +45,14 @@ func (d death) cause(starting bool) Event {
 		e.Reason += ": " + quote(said)
 	}
 	return e
+}
+
+// language is what people call a process by.
+func language(process string) string {
+	if process == JVMProcess {
+		return "Java"
+	}
+	return "Python"
 }
 
 // sparkExits are the statuses that Spark ends its Java process with when it
