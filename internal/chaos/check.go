@@ -272,7 +272,7 @@ func (v *verdict) checkTurns() {
 // it. A shim that is killed before it serves is named by whoever launched it.
 var causes = map[victim]struct{ killed, frozen *regexp.Regexp }{
 	aKernel: {regexp.MustCompile(`Python process was killed by signal 9 \(SIGKILL\)`), regexp.MustCompile(`Python process has not answered for|did not stop within`)},
-	aJVM:    {regexp.MustCompile(`Java process was killed by signal 9 \(SIGKILL\)`), regexp.MustCompile(`did not stop within`)},
+	aJVM:    {regexp.MustCompile(`Java process was killed by signal 9 \(SIGKILL\)`), regexp.MustCompile(`Java process has not answered for|did not stop within`)},
 	aShim:   {regexp.MustCompile(`supervises .* was killed|shim ended at once \(signal: killed\)`), regexp.MustCompile(`(supervises|its shim) .*has not answered for`)},
 }
 

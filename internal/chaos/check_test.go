@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,10 @@ func TestCheck(t *testing.T) {
 			h.faults[1].Frozen = time.Second
 			last(&h.killed.thing).Reason = "The driver's Python process has not answered for 8s, so it was killed"
 		}, "kernel frozen for 1s"},
+		"a freeze that another process is blamed for": {func(h *told) {
+			h.faults[1] = fault{At: at(2.6), Victim: aJVM, Session: "lost", Frozen: 10 * time.Second}
+			last(&h.killed.thing).Reason = "The driver's Python process has not answered for 8s, so it was killed"
+		}, "JVM frozen for 10s"},
 		"a failure without an exception":  {func(h *told) { last(&h.raised.thing).Reason = "KeyError" }, "which is none of what was done"},
 		"an end that nobody asked for":    {func(h *told) { h.good.StopAsked = time.Time{} }, "it is TERMINATED, and nobody asked for its end"},
 		"a cancel that nobody asked for":  {func(h *told) { h.stopped.StopAsked, h.good.StopAsked = time.Time{}, time.Time{} }, "it is CANCELED, and nobody asked for its end"},
@@ -184,18 +189,21 @@ func TestCheck(t *testing.T) {
 		})
 	}
 
-	t.Run("takes a freeze for a cause when it was long enough", func(t *testing.T) {
-		h := newTold()
-		h.faults[1].Frozen = 10 * time.Second
-		const reason = "The driver's Python process has not answered for 8s, so it was killed"
-		for _, thing := range []*thing{&h.lost.thing, &h.killed.thing} {
-			last(thing).Reason = reason
-		}
-		h.killed.Stderr = reason + "\n"
-		if found := check(h.history, limits); len(found) > 0 {
-			t.Errorf("it finds %v", found)
-		}
-	})
+	for frozen, name := range map[victim]string{aKernel: "Python", aJVM: "Java"} {
+		t.Run(fmt.Sprintf("takes a freeze of the %s for a cause when it was long enough", frozen), func(t *testing.T) {
+			h := newTold()
+			h.faults[1] = fault{At: at(2.6), Victim: frozen, Session: "lost", Frozen: 10 * time.Second}
+			reason := "The driver's " + name + " process has not answered for 8s, so it was killed"
+			for _, thing := range []*thing{&h.lost.thing, &h.killed.thing} {
+				last(thing).Reason = reason
+			}
+			h.lost.Events = append(h.lost.Events[:len(h.lost.Events)-1], step(2.8, "", "BUSY", "DEGRADED"), step(3, "", "DEGRADED", "FAILED"))
+			h.killed.Stderr = reason + "\n"
+			if found := check(h.history, limits); len(found) > 0 {
+				t.Errorf("it finds %v", found)
+			}
+		})
+	}
 	t.Run("tells the story in the order of time", func(t *testing.T) {
 		h := newTold()
 		h.killed.Stdout = "1\n"

@@ -85,7 +85,7 @@ func (s *storm) pause(ctx context.Context, d time.Duration) bool {
 // strike makes one fault, or a few that belong together.
 func (s *storm) strike(ctx context.Context) error {
 	v, freeze := s.choose()
-	at := s.aim(ctx)
+	at := s.aim(ctx, v, freeze)
 	if v != aServer {
 		if s.strikeDriver(ctx, v, freeze, at) {
 			return nil
@@ -120,14 +120,19 @@ var (
 	sparkOdds = []odds{{.1, aShim, false}, {.05, aShim, true}, {.1, aKernel, false}, {.05, aKernel, true}, {.14, aJVM, false}, {.05, aJVM, true}, {.06, aServer, true}}
 )
 
-// aim waits for a moment, half of the time, and then a little.
-func (s *storm) aim(ctx context.Context) (of string) {
+// aim waits for a moment, half of the time, and then a little. A JVM is frozen
+// when there is code: most of the time it is starting, when nobody notices.
+func (s *storm) aim(ctx context.Context, v victim, freeze bool) (of string) {
 	name := []string{sessionSent, codeSent, codeTaken, endSent, "", "", "", ""}[s.rng.IntN(8)]
 	little := s.between(0, 40*time.Millisecond)
+	patience := 2 * time.Second
+	if v == aJVM && freeze {
+		name, patience = codeSent, 15*time.Second
+	}
 	if name == "" {
 		return ""
 	}
-	deadline, cancel := context.WithTimeout(ctx, 2*time.Second)
+	deadline, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		select {
