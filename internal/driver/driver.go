@@ -139,8 +139,7 @@ func (d *Drivers) Remove(_ context.Context, sessionID string) error {
 
 // killLeftovers ends processes that a shim left when it was killed.
 func killLeftovers(bundle string) error {
-	var id shim.Identity
-	found, err := shim.Load(bundle, shim.IdentityFile, &id)
+	id, found, err := identityOf(bundle)
 	if err != nil || !found {
 		return err
 	}
@@ -150,10 +149,10 @@ func killLeftovers(bundle string) error {
 // kill ends a driver whose shim does not answer. Before the shim has started
 // processes, only its lock tells who it is.
 func (d *driver) kill() error {
-	var id shim.Identity
-	found, err := shim.Load(d.bundle, shim.IdentityFile, &id)
+	id, found, err := identityOf(d.bundle)
 	if err == nil && !found {
-		found, err = shim.Load(d.bundle, shim.LockFile, &id)
+		_, err = shim.Load(d.bundle, shim.LockFile, &id)
+		found = id.PID > 0
 	}
 	if err == nil && !found {
 		err = errors.New("nothing tells which process its shim is")

@@ -144,12 +144,11 @@ func (d *driver) unlockedSoon(ctx context.Context) bool {
 // was saved beside it, or else one that says that its shim was lost, or was
 // killed after a silence that was too long.
 func (d *driver) missingExit(silence time.Duration) (shim.Event, error) {
-	var exit shim.Event
-	if found, err := shim.Load(d.bundle, shim.ExitFile, &exit); err != nil || found {
+	exit, found, err := d.exit()
+	if err != nil || found {
 		return exit, err
 	}
-	var identity shim.Identity
-	found, err := shim.Load(d.bundle, shim.IdentityFile, &identity)
+	identity, found, err := identityOf(d.bundle)
 	if err != nil {
 		return exit, err
 	}

@@ -27,6 +27,9 @@ import (
 // started themselves and left behind is killed, known by the shim's session,
 // the boot, and having started after the shim.
 //
+// A shim whose launch.json is lost opens to nobody any more: it is killed, and has
+// exited while we were away.
+//
 // Silent: the lock is held, and what holds it does not answer in time. It may be
 // stopped, or the machine be short of breath: whoever follows it waits.
 //
@@ -40,9 +43,7 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 		return nil, "", hearth.Internal(err, "look for the driver of session "+sessionID)
 	}
 	var launch shim.Launch
-	var identity shim.Identity
-	intended, err := shim.Load(bundle, shim.LaunchFile, &launch)
-	if err != nil {
+	if _, err := shim.Load(bundle, shim.LaunchFile, &launch); err != nil {
 		return unreadable(err)
 	}
 	found := d.driver(sessionID, bundle, launch.Token)
@@ -50,6 +51,12 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 	locked, err := shim.Locked(bundle)
 	if err != nil {
 		return unreadable(err)
+	}
+	if locked && launch.Token == "" {
+		if err := found.abandon(); err != nil {
+			return unreadable(err)
+		}
+		locked = false
 	}
 	if locked {
 		silent := found.greet(ctx)
@@ -69,19 +76,19 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 			return found, hearth.Silent, nil
 		}
 	}
-	spawned, err := shim.Load(bundle, shim.IdentityFile, &identity)
-	if err != nil {
-		return unreadable(err)
-	}
-	if !intended || !spawned {
-		return nil, hearth.NeverLaunched, nil
-	}
 	exited, err := found.exited()
 	if err != nil {
 		return unreadable(err)
 	}
 	if exited {
 		return found, hearth.ExitedAway, found.clear()
+	}
+	identity, spawned, err := identityOf(bundle)
+	if err != nil {
+		return unreadable(err)
+	}
+	if !spawned {
+		return nil, hearth.NeverLaunched, nil
 	}
 	if err := identity.KillLeftovers(); err != nil {
 		return unreadable(err)
@@ -98,8 +105,7 @@ func (d *driver) greet(ctx context.Context) error {
 		conn, err := d.connect(ctx, shim.Message{})
 		if err == nil {
 			defer conn.Close()
-			var identity shim.Identity
-			if found, err := shim.Load(d.bundle, shim.IdentityFile, &identity); err != nil || found && identity.PID != conn.pid {
+			if identity, found, err := identityOf(d.bundle); err != nil || found && identity.PID != conn.pid {
 				return errors.Join(err, fmt.Errorf("%w: process %d answers for process %d", errRefused, conn.pid, identity.PID))
 			}
 			return nil
@@ -120,10 +126,43 @@ const (
 	greetPause   = 20 * time.Millisecond
 )
 
+// identityOf reads who a bundle's processes are. It reports false when they have
+// not been started, or the file was damaged.
+func identityOf(bundle string) (shim.Identity, bool, error) {
+	var id shim.Identity
+	_, err := shim.Load(bundle, shim.IdentityFile, &id)
+	return id, id.PID > 0, err
+}
+
+// abandon kills a driver that nobody can open, and says so in its place.
+func (d *driver) abandon() error {
+	if err := d.kill(); err != nil {
+		return err
+	}
+	exited, err := d.exited()
+	if err != nil || exited {
+		return err
+	}
+	unfinished, err := d.unfinished()
+	if err != nil {
+		return err
+	}
+	d.config.Log.Warn("a driver is killed, because its launch.json is lost", "session", d.sessionID)
+	return shim.Save(d.bundle, shim.ExitFile, shim.Event{
+		Type: shim.EventExited, At: shim.Seconds(time.Now()), Cause: shim.CauseFault, Calculation: unfinished,
+		Reason: "The driver was killed because its file " + shim.LaunchFile + " was damaged or removed: without it no server can reach the driver",
+	})
+}
+
+// exit reads the exit that a shim saved beside its journal, if it did.
+func (d *driver) exit() (exit shim.Event, found bool, err error) {
+	_, err = shim.Load(d.bundle, shim.ExitFile, &exit)
+	return exit, exit.Type == shim.EventExited, err
+}
+
 // exited reports whether the driver's exit is on record.
 func (d *driver) exited() (bool, error) {
-	var exit shim.Event
-	if found, err := shim.Load(d.bundle, shim.ExitFile, &exit); err != nil || found {
+	if _, found, err := d.exit(); err != nil || found {
 		return found, err
 	}
 	found := false

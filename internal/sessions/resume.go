@@ -145,7 +145,7 @@ func (lostDriver) End(context.Context) error                     { return nil }
 func (d lostDriver) Follow(_ context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
 	return handle(hearth.DriverEvent{
 		Type: hearth.DriverExited, At: d.at, Offset: offset, Exit: hearth.ExitFault,
-		Reason: "The driver is gone without a trace: the server's data directory has nothing of it, as after a restore from a backup, which has no drivers",
+		Reason: "The driver is gone without a trace: the server's data directory has no record of it that can be read, as after a restore from a backup, which has no drivers",
 	})
 }
 

@@ -97,7 +97,7 @@ func SyncDir(path string) error {
 }
 
 // Load reads a file that Save wrote. It reports false when there is none, or
-// only what a power failure left of one.
+// only what a power failure or somebody else left of one.
 func Load(bundle, name string, value any) (bool, error) {
 	content, err := os.ReadFile(filepath.Join(bundle, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +106,9 @@ func Load(bundle, name string, value any) (bool, error) {
 	if err == nil {
 		err = json.Unmarshal(content, value)
 	}
-	if _, torn := errors.AsType[*json.SyntaxError](err); torn {
+	_, torn := errors.AsType[*json.SyntaxError](err)
+	_, other := errors.AsType[*json.UnmarshalTypeError](err)
+	if torn || other {
 		return false, nil
 	}
 	if err != nil {

@@ -32,6 +32,9 @@ func (j *journal) append(e Event) error {
 		return err
 	}
 	line = append(line, '\n')
+	if err := j.whole(); err != nil {
+		return err
+	}
 	if _, err := j.file.WriteAt(line, j.size); err != nil {
 		return errors.Join(err, j.file.Truncate(j.size))
 	}
@@ -39,12 +42,25 @@ func (j *journal) append(e Event) error {
 	return nil
 }
 
+// whole finds out whether somebody has cut the file: what is written after the
+// hole then, nobody reads.
+func (j *journal) whole() error {
+	info, err := j.file.Stat()
+	if err == nil && info.Size() < j.size {
+		err = errors.New("somebody has cut it")
+	}
+	return err
+}
+
 func (j *journal) close() error { return errors.Join(j.file.Sync(), j.file.Close()) }
+
+// maxLine is longer than an event is: the kernel keeps its reasons short.
+const maxLine = 1 << 20
 
 // ReadJournal gives the events of a journal from an offset on to handle, each
 // with the offset after it, and returns the offset that it came to. It ends
 // before the first line that is not whole: either it is being written, or the
-// machine lost power then.
+// machine lost power then. What goes on for too long without an end is no line.
 func ReadJournal(r io.ReaderAt, from int64, handle func(e Event, next int64) error) (int64, error) {
 	const chunk = 64 << 10
 	var rest []byte
@@ -68,7 +84,7 @@ func ReadJournal(r io.ReaderAt, from int64, handle func(e Event, next int64) err
 			}
 			rest = after
 		}
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || len(rest) > maxLine {
 			return from, nil
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -192,6 +193,7 @@ func (s *shim) run(signals <-chan os.Signal) error {
 	go s.output.stdout.run(broke)
 	go s.output.stderr.run(broke)
 	go s.syncRecords()
+	go s.watchFiles()
 	go s.heed(signals)
 	s.server.clients.Go(s.server.run) // counted with them, so that close waits for the last to be let in
 	s.children.watch(func(f fact) {
@@ -256,6 +258,29 @@ func (s *shim) syncRecords() {
 		case <-s.sync:
 			if err := s.journal.file.Sync(); err != nil {
 				s.send(broke{notWritten(err)})
+			}
+		}
+	}
+}
+
+// watchFiles ends a driver that no server could reach or take up any more,
+// because somebody has removed its files: it would only wait for its idle timeout.
+func (s *shim) watchFiles() {
+	if s.launch.HeartbeatMS <= 0 {
+		return
+	}
+	again := time.NewTicker(millis(s.launch.HeartbeatMS))
+	defer again.Stop()
+	for {
+		select {
+		case <-s.left:
+			return
+		case <-again.C:
+		}
+		for _, name := range []string{LaunchFile, LockFile, IdentityFile, SocketName, JournalFile} {
+			if _, err := os.Lstat(filepath.Join(s.bundle, name)); errors.Is(err, fs.ErrNotExist) {
+				s.send(broke{fmt.Errorf("somebody has removed its file %s", name)})
+				return
 			}
 		}
 	}
