@@ -45,6 +45,34 @@ func crashed(t *testing.T, path string) (copied string) {
 	return copied
 }
 
+// What is written to a file without a name is gone with the server.
+func TestStore_Removed(t *testing.T) {
+	path := database(t)
+	store := mustOpen(t, path)
+	defer closed(t, store)
+	session := newSession(t, store)
+	refused := func(when string) {
+		t.Helper()
+		_, err := store.AdmitSessions(t.Context(), hearth.Quotas{}, time.Now())
+		unavailable(t, err, "The server's database", "was removed, moved or replaced", "restart the server")
+		if _, err := store.Session(t.Context(), session.ID); err != nil {
+			t.Errorf("%s it does not read: %v", when, err)
+		}
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	refused("moved,")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused("replaced,")
+	if err := os.Rename(path+".moved", path); err != nil {
+		t.Fatal(err)
+	}
+	newSession(t, store)
+}
+
 func TestStore_Damage(t *testing.T) {
 	t.Run("a header that was overwritten is refused", func(t *testing.T) {
 		path := database(t)

@@ -55,7 +55,7 @@ func TestMigrate(t *testing.T) {
 
 	t.Run("workgroups and sessions of the first schema are read as they were", func(t *testing.T) {
 		path := database(t)
-		if err := create(path); err != nil {
+		if _, err := create(path); err != nil {
 			t.Fatal(err)
 		}
 		db := raw(t, path)

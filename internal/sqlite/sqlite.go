@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,6 +32,8 @@ const busyTimeout = 5 * time.Second
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+	path  string
+	file  os.FileInfo // what was there when the store was opened
 	statements
 }
 
@@ -49,11 +52,12 @@ func open(path string, migrations []migration, timeout time.Duration) (*Store, e
 	if err != nil {
 		return nil, hearth.Internal(err, "find the database")
 	}
-	if err := create(path); err != nil {
+	file, err := create(path)
+	if err != nil {
 		return nil, err
 	}
 	subject := "The database " + path
-	s := &Store{}
+	s := &Store{path: path, file: file}
 	if s.write, err = connect(path, timeout, 1); err != nil {
 		return nil, failure(err, subject, "open the database")
 	}
@@ -73,12 +77,13 @@ func open(path string, migrations []migration, timeout time.Duration) (*Store, e
 
 // create makes the file, because SQLite would make it readable by everybody.
 // SQLite gives the files beside it (-wal, -shm) the same mode.
-func create(path string) error {
+func create(path string) (os.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return hearth.Errorf(hearth.KindUnavailable, "The database cannot be opened: %w. Its directory has to exist, and the server has to be allowed to write there.", err)
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The database cannot be opened: %w. Its directory has to exist, and the server has to be allowed to write there.", err)
 	}
-	return f.Close()
+	info, err := f.Stat()
+	return info, errors.Join(err, f.Close())
 }
 
 // connect makes a pool. Settings stand in the data source name, so that every
@@ -165,7 +170,20 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 
 // transact makes all writes of do, or none of them.
 func (s *Store) transact(ctx context.Context, doing string, do func(*sql.Tx) error) error {
+	if err := s.inPlace(); err != nil {
+		return err
+	}
 	return failure(transact(ctx, s.write, do), serverDatabase, doing)
+}
+
+// inPlace refuses to write to a file that is not at its path any more: what it
+// is told then, the next server would not find.
+func (s *Store) inPlace() error {
+	now, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(s.file, now) {
+		return hearth.Errorf(hearth.KindUnavailable, serverDatabase+" was removed, moved or replaced while the server ran, so that nothing can be recorded. Put it back in its place, or restart the server to go on with what is there now.")
+	}
+	return nil // another reason not to find it is none not to write
 }
 
 func transact(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
