@@ -87,6 +87,8 @@ func (m *Main) ask(g *globals, do func(context.Context, *client) error) error {
 func locateServer(ctx context.Context, at home) (string, error) {
 	record, waiting, err := findServer(ctx, at)
 	switch {
+	case errors.Is(err, errNoServer) && lockHolder(at) != "":
+		return "", hearth.Errorf(hearth.KindUnavailable, "%s has %s and does not answer. %s", lockHolder(at), at, silentRemedy)
 	case errors.Is(err, errNoServer):
 		return "", hearth.Errorf(hearth.KindUnavailable, "No server serves %s. Start one: hearth serve.", at)
 	case err != nil:
@@ -96,6 +98,9 @@ func locateServer(ctx context.Context, at home) (string, error) {
 	}
 	return record.Address, nil
 }
+
+// silentRemedy is for a server that is there and does not answer.
+const silentRemedy = "Try again. If it was stopped, let it go on; or kill it, which ends no session, and start another: hearth serve."
 
 // apiError is what the server answered instead of a result.
 type apiError struct {

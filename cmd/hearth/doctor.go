@@ -154,13 +154,21 @@ func (d *doctor) database(ctx context.Context) {
 	switch {
 	case hearth.KindOf(err) == hearth.KindNotFound:
 	case err != nil:
-		d.note("database", broken, hearth.MessageOf(err), "")
+		d.note("database", broken, inFull(err), "")
 	case !sqlite.KnowsSchema(schema):
 		d.note("database", broken, fmt.Sprintf("its schema %s is of a newer version of Hearth; this one knows schemas up to %s", schema, sqlite.Schema()),
 			"Use the newer version, or "+anotherDirectory+".")
 	default:
 		d.note("database", healthy, "whole, with the schema "+schema, "")
 	}
+}
+
+// inFull words an error for whoever has the machine, from whom nothing is kept.
+func inFull(err error) string {
+	if hearth.KindOf(err) == hearth.KindInternal {
+		return err.Error()
+	}
+	return hearth.MessageOf(err)
 }
 
 // Free disk, in bytes.
@@ -253,6 +261,11 @@ func (d *doctor) server(ctx context.Context) {
 		} else {
 			d.note("server", odd, found+", which is not ready: "+waiting, "Wait for it.")
 		}
+		d.leftovers(ctx, true)
+		return
+	}
+	if holder := lockHolder(d.at); holder != "" {
+		d.note("server", broken, holder+" has the data directory and does not answer", silentRemedy)
 		d.leftovers(ctx, true)
 		return
 	}

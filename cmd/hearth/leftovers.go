@@ -97,7 +97,7 @@ func (d *doctor) strays(ctx context.Context, drivers *driver.Drivers, served boo
 	}
 	recorded, err := sqlite.Recorded(ctx, d.at.storeFile(), ids)
 	if err != nil {
-		d.note("leftovers", odd, fmt.Sprintf("whose drivers are in %s cannot be told: %s", d.at.driversDir(), hearth.MessageOf(err)), "Mend the database first.")
+		d.note("leftovers", odd, fmt.Sprintf("whose drivers are in %s cannot be told: %s", d.at.driversDir(), inFull(err)), "Mend the database first.")
 		return strays
 	}
 	live := 0

@@ -42,6 +42,7 @@ func lightDrivers(t *testing.T, settings config.Config) *driver.Drivers {
 	})
 	return driver.New(driver.Config{
 		Dir: dir, Shim: []string{program, "shim"},
+		Heartbeat: time.Hour, // or a shim without files would end by itself
 		Prepare: func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
 			return shim.Process{Argv: []string{python, filepath.Join(bundle, shim.KernelFile)}, Env: []string{"HOME=" + bundle, "PATH=/usr/bin:/bin"}}, nil, nil
 		},

@@ -72,4 +72,18 @@ func holderGone(at home) bool {
 	return found && err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
+// lockHolder names who has the lock of a data directory, and is "" when nobody
+// has, or that cannot be told.
+func lockHolder(at home) string {
+	file, err := os.Open(at.lockFile())
+	if err != nil {
+		return ""
+	}
+	defer file.Close() // and with it the lock, if it was free
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		return ""
+	}
+	return readHolder(at)
+}
+
 func (l *dataLock) release() { l.file.Close() }

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
+	"hearth/internal/config"
 	"hearth/internal/httpd"
 )
 
@@ -79,7 +81,19 @@ func TestLockData(t *testing.T) {
 		if !ok || held.dir != string(at) || held.holder != "hearth serve (process "+strconv.Itoa(os.Getpid())+")" {
 			t.Error(err)
 		}
+		_, err = locateServer(t.Context(), at)
+		if err == nil || !strings.Contains(err.Error(), held.holder+" has "+string(at)+" and does not answer") {
+			t.Errorf("whoever looks for it is told %v", err)
+		}
+		d := doctor{settings: config.Config{Data: string(at)}, at: at}
+		d.server(t.Context())
+		if len(d.findings) == 0 || d.findings[0].Status != broken || !strings.Contains(d.findings[0].Found, "does not answer") {
+			t.Errorf("the doctor finds %v", d.findings)
+		}
 		first.release()
+		if holder := lockHolder(at); holder != "" {
+			t.Errorf("%s has it yet", holder)
+		}
 		second, err := lockData(at, "hearth run")
 		if err != nil {
 			t.Fatal(err)
