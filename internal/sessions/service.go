@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,26 +121,32 @@ func (s *Service) endEach(ctx context.Context, live []hearth.Session) error {
 			return err
 		}
 	}
+	var late []string
 	for _, session := range live {
-		if err := s.awaitEnd(ctx, session.ID); err != nil {
+		switch ended, err := s.awaitEnd(ctx, session.ID); {
+		case err != nil:
 			return err
+		case !ended:
+			late = append(late, session.ID)
 		}
+	}
+	if len(late) > 0 {
+		return hearth.Errorf(hearth.KindUnavailable, "These sessions were asked to end and have not ended in time: %s. The log tells what holds them up; the next server that runs goes on with it.", strings.Join(late, ", "))
 	}
 	return nil
 }
 
-func (s *Service) awaitEnd(ctx context.Context, id string) error {
+// awaitEnd reports whether the session had ended when ctx was done.
+func (s *Service) awaitEnd(ctx context.Context, id string) (ended bool, err error) {
 	session, err := await(ctx, s, id, func() (hearth.Session, bool, error) {
-		session, err := s.store.Session(ctx, id)
+		session, err := s.store.Session(context.WithoutCancel(ctx), id)
 		return session, !session.State.Ended(), err
 	})
-	switch {
-	case err != nil || session.State.Ended():
-		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	ended = session.State.Ended()
+	if err == nil && !ended && ctx.Err() == nil {
+		err = errLeaving
 	}
-	return errLeaving
+	return ended, err
 }
 
 // Session gives a session. It returns KindNotFound.

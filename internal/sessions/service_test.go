@@ -829,6 +829,16 @@ func TestOutput(t *testing.T) {
 		w.service.Close()
 		refused(t, <-waiting, hearth.KindUnavailable, "stopping")
 	})
+	t.Run("those that have not ended in time are named", func(t *testing.T) {
+		w := newWorld(t)
+		s, d := w.idle()
+		ctx, cancel := context.WithCancel(t.Context())
+		waiting := make(chan error)
+		go func() { waiting <- w.service.EndAll(ctx) }()
+		w.told(d, "end")
+		cancel()
+		refused(t, <-waiting, hearth.KindUnavailable, s.ID+". The log tells")
+	})
 }
 
 func TestWritten(t *testing.T) {
