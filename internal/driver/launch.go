@@ -56,7 +56,10 @@ func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driv
 // intend makes the bundle. It is on disk when it returns.
 func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle string) (shim.Launch, error) {
 	cannot := func(err error) error {
-		return hearth.Errorf(hearth.KindUnavailable, "The files of the driver of session %s cannot be written: %w", launch.SessionID, err)
+		return &hearth.Error{
+			Kind: hearth.KindUnavailable, Err: err,
+			Message: fmt.Sprintf("The files of the driver of session %s cannot be written: %s. The server's data directory needs room, and has to be the server's to write.", launch.SessionID, placeless(err.Error(), bundle)),
+		}
 	}
 	begun := shim.Seconds(time.Now())
 	if launch.WorkingDirectory == "" {
@@ -103,6 +106,12 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 	return intent, nil
 }
 
+// placeless takes where a bundle is out of a reason: it does not concern whoever
+// reads that.
+func placeless(reason, bundle string) string {
+	return strings.ReplaceAll(reason, bundle+string(filepath.Separator), "")
+}
+
 // known is what the launch has the driver know of its session.
 func known(launch hearth.Launch) kernel.Session {
 	session := kernel.Session{
@@ -135,7 +144,7 @@ func token(bundle string) string {
 // not its terminal, not its directory.
 func (d *Drivers) startShim(ctx context.Context, sessionID, bundle string) error {
 	cannot := func(reason string) error {
-		return hearth.Errorf(hearth.KindUnavailable, "The driver of session %s could not be started: %s", sessionID, reason)
+		return hearth.Errorf(hearth.KindUnavailable, "The driver of session %s could not be started: %s", sessionID, placeless(reason, bundle))
 	}
 	log, err := os.OpenFile(filepath.Join(bundle, shim.LogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {

@@ -408,6 +408,18 @@ func TestDrivers_Launch(t *testing.T) {
 			})
 		}
 	})
+	t.Run("says which file cannot be written, and not where", func(t *testing.T) {
+		for _, file := range []string{shim.LaunchFile + ".new", "ballast", shim.KernelFile} {
+			b := newBench(t, nil)
+			if err := os.MkdirAll(b.path("one", file, "in the way"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+			if message := hearth.MessageOf(err); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(message, " "+file+": is a directory") || strings.Contains(message, b.dir) {
+				t.Errorf("it says %s", message)
+			}
+		}
+	})
 	t.Run("without Java when one of two cannot start", func(t *testing.T) {
 		b := newBench(t, func(c *driver.Config) {
 			c.Prepare = func(context.Context, hearth.Launch, string) (shim.Process, *shim.Process, error) {
