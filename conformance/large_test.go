@@ -36,7 +36,7 @@ func serveLight(t *testing.T, binary string) *client {
 	return connect(t, testenv.ServeIn(t, home, binary))
 }
 
-// largeOutput prints more than the server, the shim and the kernel may have in
+// largeOutput prints and displays more than the server, the shim and the kernel may have in
 // memory, and reads it back.
 func largeOutput(t *testing.T, binary string) {
 	c := serveLight(t, binary)
@@ -56,6 +56,12 @@ func largeOutput(t *testing.T, binary string) {
 		fmt.Fprintf(want, "%01023d\n", i)
 	}
 	same(t, "stdout's digest", fmt.Sprintf("%x", read.Sum(nil)), fmt.Sprintf("%x", want.Sum(nil)))
+
+	shown := *outputMiB / 2
+	began = time.Now()
+	got = c.ended(c.begin(id, fmt.Sprintf("from IPython.display import display\nfor i in range(%d): display({'text/plain': 'x' * (1 << 20)}, raw=True)", shown)))
+	same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+	t.Logf("%d MiB were displayed and published in %v", shown, time.Since(began).Round(time.Millisecond))
 
 	driver := testenv.Driver(t, c.Home, id)
 	for name, pid := range map[string]int{"server": c.PID(), "shim": driver.PID, "kernel": driver.KernelPID} {

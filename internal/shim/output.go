@@ -200,32 +200,52 @@ func notKept(calculation string, err error) error {
 	return fmt.Errorf("the output of calculation %s could not be kept: %w", calculation, plain(err))
 }
 
-// writeResult makes the result document out of what was displayed.
+// writeResult makes the result document out of what was displayed, which may be
+// larger than memory: it is copied line by line.
 func writeResult(dir string, m kernel.Message) error {
-	r := Result{Status: m.Status, ExitStatus: m.ExitStatus, Reason: m.Reason, Error: m.Error, Outputs: []json.RawMessage{}}
-	f, err := os.Open(filepath.Join(dir, OutputsFile))
+	head, err := json.Marshal(Result{Status: m.Status, ExitStatus: m.ExitStatus, Reason: m.Reason, Error: m.Error, Outputs: []json.RawMessage{}})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	for lines := bufio.NewReader(f); ; {
+	const end = "]}"
+	head = head[:len(head)-len(end)] // outputs are its last field
+	displayed, err := os.Open(filepath.Join(dir, OutputsFile))
+	if err != nil {
+		return err
+	}
+	defer displayed.Close()
+	faultpoint.At("result", "to be written")
+	path := filepath.Join(dir, ResultFile)
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriter(f) // keeps its first error for Flush
+	_, _ = to.Write(head)
+	err = copyLines(to, displayed)
+	_, _ = to.WriteString(end + "\n")
+	if err := errors.Join(err, to.Flush(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// copyLines puts commas between lines. A line without an end is none.
+func copyLines(to *bufio.Writer, from io.Reader) error {
+	lines := bufio.NewReader(from)
+	for first := true; ; first = false {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		r.Outputs = append(r.Outputs, line[:len(line)-1])
+		if !first {
+			_ = to.WriteByte(',')
+		}
+		if _, err := to.Write(line[:len(line)-1]); err != nil {
+			return err
+		}
 	}
-	content, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	faultpoint.At("result", "to be written")
-	path := filepath.Join(dir, ResultFile)
-	if err := os.WriteFile(path+".new", append(content, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
