@@ -15,12 +15,19 @@ import (
 // damages are what a file of a bundle may become: nil removes it.
 var damages = map[string][]byte{
 	"removed": nil, "empty": {}, "no text": []byte("\x00\x01{"), "another's": []byte("[]\n"), "without a word": []byte("{}\n"),
+	pipe: []byte(pipe),
 }
+
+// pipe stands for one, which nobody ever writes to.
+const pipe = "a pipe"
 
 func damage(t *testing.T, path string, content []byte) {
 	t.Helper()
 	err := os.Remove(path)
-	if content != nil {
+	switch {
+	case string(content) == pipe:
+		err = syscall.Mkfifo(path, 0o600)
+	case content != nil:
 		err = os.WriteFile(path, content, 0o600)
 	}
 	if err != nil {
@@ -30,9 +37,10 @@ func damage(t *testing.T, path string, content []byte) {
 
 // Whatever somebody did to the files of a driver, its session ends, and says why.
 func TestDrivers_Recover_Damaged(t *testing.T) {
+	late := func(c *driver.Config) { c.Heartbeat = time.Hour } // the shim is not to notice by itself
 	for name, content := range damages {
 		t.Run("launch.json of a driver that lives is "+name, func(t *testing.T) {
-			b := newBench(t, nil)
+			b := newBench(t, late)
 			d, story := b.launch(hearth.Launch{SessionID: "one"})
 			id := b.execute(d, "import time\ntime.sleep(1000)")
 			started := story.await(hearth.CalculationStarted)
@@ -50,7 +58,7 @@ func TestDrivers_Recover_Damaged(t *testing.T) {
 			}
 		})
 		t.Run("shim.json of a driver that lives is "+name, func(t *testing.T) {
-			b := newBench(t, nil)
+			b := newBench(t, late)
 			_, story := b.launch(hearth.Launch{SessionID: "one"})
 			damage(t, b.path("one", shim.IdentityFile), content)
 			found, adoption, err := b.Recover(t.Context(), "one")
@@ -63,7 +71,7 @@ func TestDrivers_Recover_Damaged(t *testing.T) {
 		})
 		for _, file := range []string{shim.LaunchFile, shim.ExitFile} {
 			t.Run(file+" of a driver that was killed is "+name, func(t *testing.T) {
-				b := newBench(t, nil)
+				b := newBench(t, late)
 				d, story := b.launch(hearth.Launch{SessionID: "one"})
 				id, _ := b.run(d, story, "print('kept')")
 				if err := syscall.Kill(b.identity("one").PID, syscall.SIGKILL); err != nil {
@@ -88,8 +96,29 @@ func TestDrivers_Recover_Damaged(t *testing.T) {
 			})
 		}
 	}
+	t.Run("the files of a calculation are no files", func(t *testing.T) {
+		b := newBench(t, late)
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		id := b.execute(d, `import os
+os.chdir("../calculations/" + os.listdir("../calculations")[0])
+os.remove("stdout"); os.remove("stderr")
+os.mkfifo("stdout"); os.mkdir("stderr"); os.mkfifo("result.json.new")`)
+		story.await(hearth.CalculationEnded)
+		for _, stream := range []hearth.Stream{hearth.Stdout, hearth.Stderr} {
+			if _, err := d.Output(t.Context(), id, stream, 0); hearth.KindOf(err) != hearth.KindNotFound {
+				t.Errorf("%s: %v", stream, err)
+			}
+		}
+		result, err := d.Result(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := result.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("the journal never ends", func(t *testing.T) {
-		b := newBench(t, nil)
+		b := newBench(t, late)
 		b.launch(hearth.Launch{SessionID: "one"})
 		if err := syscall.Kill(b.identity("one").PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -191,7 +190,7 @@ func (d *driver) eachEvent(look func(shim.Event)) error {
 }
 
 func (d *driver) readJournal(from int64, handle func(e shim.Event, next int64) error) (int64, error) {
-	journal, err := os.Open(filepath.Join(d.bundle, shim.JournalFile))
+	journal, err := shim.Open(filepath.Join(d.bundle, shim.JournalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return from, nil
 	}

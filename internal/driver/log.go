@@ -22,7 +22,7 @@ func (d *Drivers) Log(ctx context.Context, sessionID string, offset int64, follo
 		return nil, err
 	}
 	unreadable := func(err error) error { return hearth.Internal(err, "read the log of session "+sessionID) }
-	file, err := os.Open(filepath.Join(bundle, shim.LogFile))
+	file, err := shim.Open(filepath.Join(bundle, shim.LogFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hearth.Errorf(hearth.KindNotFound, "The driver of session %s has left no log.", sessionID)
 	}

@@ -66,7 +66,7 @@ func (d *driver) file(calculationID, name string) (*os.File, error) {
 	if err != nil {
 		return nil, hearth.CalculationNotFound(calculationID)
 	}
-	file, err := os.Open(filepath.Join(dir, name))
+	file, err := shim.Open(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hearth.CalculationNotFound(calculationID)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,7 +65,7 @@ func write(bundle, name string, value any, sync bool) error {
 		return err
 	}
 	path := filepath.Join(bundle, name)
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := create(path + ".new")
 	if err != nil {
 		return err
 	}
@@ -76,6 +77,32 @@ func write(bundle, name string, value any, sync bool) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// create makes a file anew, whatever was there: the code of a session can put
+// what it likes into its bundle, and a pipe would keep whoever opens it waiting.
+func create(path string) (*os.File, error) {
+	if err := os.RemoveAll(path); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// Open opens a file of a bundle for reading. What is no file, like a pipe that
+// the code of a session has put in its place, is not there (fs.ErrNotExist).
+func Open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // syncFile puts what the named file of the bundle has, and its name, on disk.
@@ -99,12 +126,17 @@ func SyncDir(path string) error {
 // Load reads a file that Save wrote. It reports false when there is none, or
 // only what a power failure or somebody else left of one.
 func Load(bundle, name string, value any) (bool, error) {
-	content, err := os.ReadFile(filepath.Join(bundle, name))
+	const most = 16 << 20 // what is longer is none of ours
+	f, err := Open(filepath.Join(bundle, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(content, value)
+		var content []byte
+		content, err = io.ReadAll(io.LimitReader(f, most))
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = json.Unmarshal(content, value)
+		}
 	}
 	_, torn := errors.AsType[*json.SyntaxError](err)
 	_, other := errors.AsType[*json.UnmarshalTypeError](err)

@@ -209,14 +209,14 @@ func writeResult(dir string, m kernel.Message) error {
 	}
 	const end = "]}"
 	head = head[:len(head)-len(end)] // outputs are its last field
-	displayed, err := os.Open(filepath.Join(dir, OutputsFile))
+	displayed, err := Open(filepath.Join(dir, OutputsFile))
 	if err != nil {
 		return err
 	}
 	defer displayed.Close()
 	faultpoint.At("result", "to be written")
 	path := filepath.Join(dir, ResultFile)
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := create(path + ".new")
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (c *client) answerAll() error {
 func (c *client) showAll(hello Message, gone <-chan struct{}) error {
 	var journal *os.File
 	if hello.From != nil {
-		f, err := os.Open(filepath.Join(c.server.bundle, JournalFile))
+		f, err := Open(filepath.Join(c.server.bundle, JournalFile))
 		if err != nil {
 			return err
 		}

@@ -303,7 +303,7 @@ func (s *shim) explain(d death) death {
 // read.
 func LogTail(bundle string) string {
 	const most = 64 << 10
-	f, err := os.Open(filepath.Join(bundle, LogFile))
+	f, err := Open(filepath.Join(bundle, LogFile))
 	if err != nil {
 		return ""
 	}
