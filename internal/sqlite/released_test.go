@@ -36,7 +36,8 @@ type records struct {
 }
 
 // released lists the databases of testdata: one of each schema that was
-// released. They have sessions and calculations of every state.
+// released. They have sessions and calculations of every state, and those with
+// quotas have sessions that wait.
 func released(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/schema-*.db.gz")
@@ -98,6 +99,7 @@ func TestOpen_ReleasedSchemas(t *testing.T) {
 				}
 			})
 			t.Run("tokens are remembered", func(t *testing.T) { replayTokens(t, store, want) })
+			t.Run("sessions that wait get their turn", func(t *testing.T) { admitWaiting(t, store, want) })
 			t.Run("live sessions go on to their end", func(t *testing.T) { endLive(t, store) })
 			t.Run("a new session can run", func(t *testing.T) {
 				session := newSession(t, store)
@@ -116,6 +118,9 @@ func TestOpen_ReleasedSchemas(t *testing.T) {
 			if want := migrations()[i].name; len(names) != i+1 || names[i] != want {
 				t.Errorf("%s has %v, and not all up to %s", file, names, want)
 			}
+		}
+		if have, all := len(released(t)), len(migrations()); have < all-1 { // the newest may not be released yet
+			t.Errorf("there are %d databases, and %d schemas", have, all)
 		}
 	})
 }
@@ -183,6 +188,21 @@ func replayTokens(t *testing.T, store *Store, want records) {
 		if id != k.Of || err != nil {
 			t.Errorf("%s gave %q, %v; and %q then", k.Token.Value, id, err, k.Of)
 		}
+	}
+}
+
+// admitWaiting lifts all quotas, and wants those to begin that waited for them.
+func admitWaiting(t *testing.T, store *Store, want records) {
+	t.Helper()
+	var waiting []string
+	for _, s := range slices.Backward(want.Sessions) {
+		if s.Waiting && !s.EndRequested {
+			waiting = append(waiting, s.ID)
+		}
+	}
+	ids, err := store.AdmitSessions(t.Context(), hearth.Quotas{}, time.Now())
+	if diff := cmp.Diff(waiting, ids, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		t.Errorf("%v, admitted (-want +got):\n%s", err, diff)
 	}
 }
 
