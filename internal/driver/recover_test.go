@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -322,6 +323,85 @@ func TestDrivers_Recover_OldSparkBundle(t *testing.T) {
 	if err := json.NewDecoder(result).Decode(&document); err != nil || document.Status != "ok" || len(document.Outputs) != 1 {
 		t.Errorf("the result is %+v, %v", document, err)
 	}
+}
+
+// A bundle of a driver that was held to a limit of memory, stopped for a while,
+// and lost its Python in the middle of a calculation.
+func TestDrivers_Recover_OldLimitedBundle(t *testing.T) {
+	const (
+		id              = "9ed1025c-92dc-4a11-5495-ae4a6ebca95f"
+		hungry, ok, cut = "d9d1025c-9345-7f02-d3ce-65088ab66f97", "84d1025c-9348-72bf-8703-6d7790c96189", "c8d1025c-9410-d924-53db-d58285616151"
+	)
+	newBundle := func(t *testing.T) *bench {
+		b := &bench{t: t, dir: t.TempDir()}
+		b.Drivers = driver.New(driver.Config{Dir: b.dir})
+		if err := os.CopyFS(b.path(id), os.DirFS(filepath.Join("testdata", "bundle-1-limited"))); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	t.Run("that ended", func(t *testing.T) {
+		b := newBundle(t)
+		d, adoption, err := b.Recover(t.Context(), id)
+		if err != nil || adoption != hearth.ExitedAway {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		var got []hearth.DriverEvent
+		if err := d.Follow(t.Context(), 0, func(e hearth.DriverEvent) error {
+			e.At, e.Offset = time.Time{}, 0
+			got = append(got, e)
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		want := []hearth.DriverEvent{
+			{Type: hearth.DriverReady, Phases: []hearth.StartPhase{{Name: "spawn", Took: 12 * time.Millisecond}, {Name: "python", Took: 195 * time.Millisecond}}},
+			{Type: hearth.CalculationStarted, CalculationID: hungry},
+			{Type: hearth.CalculationEnded, CalculationID: hungry, Outcome: hearth.OutcomeError, Reason: "MemoryError", ExitStatus: 1, Ran: 3 * time.Millisecond, Progress: "0% (no Spark tasks)"},
+			{Type: hearth.CalculationStarted, CalculationID: ok},
+			{Type: hearth.CalculationEnded, CalculationID: ok, Outcome: hearth.OutcomeOK, Ran: time.Millisecond, Progress: "100% (no Spark tasks)"},
+			{Type: hearth.DriverUnresponsive, Reason: "The driver's Python process has not answered for 300ms"},
+			{Type: hearth.DriverResponsive},
+			{Type: hearth.CalculationStarted, CalculationID: cut},
+			{Type: hearth.DriverExited, CalculationID: cut, Reason: "The driver's Python process was killed by signal 9 (SIGKILL)", Ran: 4 * time.Millisecond, Exit: hearth.ExitFault},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if got := b.output(d, ok, hearth.Stdout); got != "from a shell\n" {
+			t.Errorf("stdout is %q", got)
+		}
+		if got := b.output(d, cut, hearth.Stdout); got != "begun\n" {
+			t.Errorf("until it was cut off, stdout is %q", got)
+		}
+		if _, err := d.Result(t.Context(), cut); hearth.KindOf(err) != hearth.KindNotFound {
+			t.Errorf("its result: %v", err)
+		}
+	})
+	t.Run("that was launched and never served", func(t *testing.T) {
+		b := newBundle(t)
+		for _, name := range []string{shim.ExitFile, shim.IdentityFile, shim.JournalFile} {
+			if err := os.Remove(b.path(id, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d, adoption, err := b.Recover(t.Context(), id); d != nil || adoption != hearth.NeverLaunched || err != nil {
+			t.Errorf("it is found %v %q, %v", d, adoption, err)
+		}
+	})
+	t.Run("that is gone, and its control group with it", func(t *testing.T) {
+		b := newBundle(t)
+		if err := errors.Join(os.Remove(b.path(id, shim.ExitFile)), os.Truncate(b.path(id, shim.JournalFile), 500)); err != nil {
+			t.Fatal(err)
+		}
+		d, adoption, err := b.Recover(t.Context(), id)
+		if err != nil || adoption != hearth.Gone {
+			t.Fatalf("it is found %q, %v", adoption, err)
+		}
+		if e := b.exit(d); e.CalculationID != hungry || !strings.Contains(e.Reason, "machine was restarted") {
+			t.Errorf("it exited with %+v", e)
+		}
+	})
 }
 
 func TestDrivers_Launch(t *testing.T) {
