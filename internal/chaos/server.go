@@ -9,10 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"hearth/internal/httpd"
 )
 
 // server is hearth serve on the scratch directory, which is killed and started
@@ -181,20 +182,8 @@ func (s *server) life() int {
 	return len(s.starts)
 }
 
-// logTail is the end of the log, without the requests that went well.
 func (s *server) logTail() string {
 	s.mu.Lock()
-	name := s.starts[len(s.starts)-1].log
-	s.mu.Unlock()
-	log, err := os.ReadFile(name)
-	if err != nil {
-		return err.Error()
-	}
-	var tail strings.Builder
-	for l := range strings.Lines(string(log[max(0, len(log)-5_000):])) {
-		if !strings.Contains(l, " status=200 ") {
-			tail.WriteString(l)
-		}
-	}
-	return tail.String()
+	defer s.mu.Unlock()
+	return httpd.LogTail(s.starts[len(s.starts)-1].log, 5_000)
 }

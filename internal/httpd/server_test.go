@@ -412,6 +412,27 @@ func TestServer_Log(t *testing.T) {
 	}
 }
 
+func TestLogTail(t *testing.T) {
+	s := open(t, nil)
+	s.send(t, s.request(t, "POST", "/refused", "")) // nobody signed it
+	s.signed(t, "s3", "GET", "/bucket", "")
+	s.Shutdown(t.Context()) // the lines are written after the answers
+	file := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(file, []byte(s.log.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tail := httpd.LogTail(file, 1<<20)
+	if !strings.Contains(tail, "path=/refused") || strings.Contains(tail, "path=/bucket") {
+		t.Errorf("of\n%s\nit has\n%s", s.log, tail)
+	}
+	if tail := httpd.LogTail(file, 10); len(tail) > 10 {
+		t.Errorf("its last ten bytes are %q", tail)
+	}
+	if tail := httpd.LogTail(file+"-that-is-not-there", 10); !strings.Contains(tail, "no such file") {
+		t.Errorf("without a file it is %q", tail)
+	}
+}
+
 func TestListen(t *testing.T) {
 	t.Run("says that the port is taken", func(t *testing.T) {
 		s := open(t, nil)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hearth/internal/config"
+	"hearth/internal/httpd"
 )
 
 // patience bounds every wait for something that takes moments: on a machine
@@ -193,20 +194,7 @@ func (s *Server) close() {
 	}
 }
 
-// logTail is the end of the log without the requests that went well.
-func (s *Server) logTail() string {
-	log, err := os.ReadFile(s.log)
-	if err != nil {
-		return err.Error()
-	}
-	var tail strings.Builder
-	for line := range strings.Lines(string(log[max(0, len(log)-100_000):])) {
-		if !strings.Contains(line, " status=200 ") {
-			tail.WriteString(line)
-		}
-	}
-	return tail.String()
-}
+func (s *Server) logTail() string { return httpd.LogTail(s.log, 100_000) }
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
