@@ -108,8 +108,9 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 		if g.json() {
 			return printJSON(m.Stdout, struct {
 				athena.GetSessionResponse
-				Logs hearth.Logs
-			}{session, hearth.Logs(story.Logs)})
+				Logs   hearth.Logs
+				Memory int64 `json:",omitempty"` // bytes that its driver may use
+			}{session, hearth.Logs(story.Logs), story.Memory})
 		}
 		configuration, engine, status := value(session.SessionConfiguration), value(session.EngineConfiguration), value(session.Status)
 		t := newTable(m.Stdout)
@@ -126,6 +127,9 @@ func (s *sessionsShow) Run(m *Main, g *globals) error {
 		t.field("idle timeout", fmt.Sprintf("%d minutes", value(configuration.SessionIdleTimeoutInMinutes)))
 		t.field("used", dpuTime(value(value(session.Statistics).DPUExecutionInMillis)))
 		t.field("most DPUs", fmt.Sprint(value(engine.MaxConcurrentDPUs)))
+		if story.Memory > 0 { // it started after the server had a rule for it
+			t.field("memory", hearth.ShowMemory(story.Memory))
+		}
 		for _, properties := range append([]map[string]string{engine.SparkProperties}, classified(engine)...) {
 			for _, key := range slices.Sorted(maps.Keys(properties)) {
 				t.field("property", key+"="+properties[key])

@@ -1,6 +1,6 @@
 // Package rest is Hearth's own small HTTP interface, beside the Athena API: what
-// a session's start took, what happened to it, its driver's log, and the output
-// of a calculation while it runs.
+// a session's start took, the memory that its driver may use, what happened to
+// it, its driver's log, and the output of a calculation while it runs.
 //
 //	GET /v1/sessions/{id}                               a Session as JSON
 //	GET /v1/sessions/{id}/log?offset=N&follow=true      bytes, until its driver has exited; of now without follow
@@ -35,7 +35,8 @@ type Sessions interface {
 type Session struct {
 	ID     string              `json:"id"`
 	State  hearth.SessionState `json:"state"`
-	Phases []Phase             `json:"phases"` // of its start, in order
+	Memory int64               `json:"memory,omitempty"` // bytes that its driver may use; 0 is not known
+	Phases []Phase             `json:"phases"`           // of its start, in order
 	Logs   Logs                `json:"logs"`
 	Events []Event             `json:"events"` // oldest first
 }
@@ -127,7 +128,7 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) error {
 	}
 	logs := s.Logs()
 	answer := Session{
-		ID: s.ID, State: s.State, Phases: []Phase{}, Events: []Event{},
+		ID: s.ID, State: s.State, Memory: s.EngineConfiguration.Memory, Phases: []Phase{}, Events: []Event{},
 		Logs: Logs{Copies: append([]string{}, logs.Copies...), Note: logs.Note},
 	}
 	for _, p := range s.Phases {

@@ -123,9 +123,10 @@ func TestSession(t *testing.T) {
 	a := &application{
 		session: hearth.Session{
 			ID: sessionID, State: hearth.SessionIdle,
-			Phases:        []hearth.StartPhase{{Name: "python", Took: 1500 * time.Microsecond}, {Name: "jvm", Took: time.Second}},
-			Configuration: hearth.SessionConfiguration{WorkingDirectory: "s3://hearth/" + sessionID},
-			Monitoring:    &hearth.Monitoring{CloudWatch: &hearth.CloudWatchLogging{Enabled: true, Group: "group"}},
+			EngineConfiguration: hearth.EngineConfiguration{Memory: 3 << 30},
+			Phases:              []hearth.StartPhase{{Name: "python", Took: 1500 * time.Microsecond}, {Name: "jvm", Took: time.Second}},
+			Configuration:       hearth.SessionConfiguration{WorkingDirectory: "s3://hearth/" + sessionID},
+			Monitoring:          &hearth.Monitoring{CloudWatch: &hearth.CloudWatchLogging{Enabled: true, Group: "group"}},
 		},
 		events: []hearth.Event{{At: at, SessionID: sessionID, From: "CREATED", To: "IDLE", Note: "ready"}},
 	}
@@ -138,7 +139,7 @@ func TestSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := rest.Session{
-			ID: sessionID, State: hearth.SessionIdle,
+			ID: sessionID, State: hearth.SessionIdle, Memory: 3 << 30,
 			Phases: []rest.Phase{{Name: "python", Took: 1.5}, {Name: "jvm", Took: 1000}},
 			Logs: rest.Logs{
 				Copies: []string{"s3://hearth/" + sessionID + "/logs/SPARK_DRIVER/stderr"},
