@@ -65,9 +65,6 @@ func (d *doctor) leftovers(ctx context.Context, served bool) {
 func (d *doctor) find(ctx context.Context, served bool) []leftovers {
 	drivers := driver.New(driver.Config{Dir: d.at.driversDir()})
 	all := []leftovers{d.strays(ctx, drivers, served)}
-	if half, err := drivers.HalfRemoved(); err == nil {
-		all = append(all, leftovers{"drivers' files that were being deleted", half, removeAll})
-	}
 	if homeless, err := drivers.Homeless(); err == nil {
 		all = append(all, leftovers{"drivers that run though their files are gone", slices.Sorted(maps.Keys(homeless)), func(_ context.Context, bundle string) error {
 			return homeless[bundle].KillLeftovers()

@@ -113,8 +113,8 @@ func TestDoctor_Leftovers(t *testing.T) {
 		before := filesIn(t, settings.Data)
 		has(
 			t, look(false, false),
-			"warning: drivers whose sessions are not on record: stray, unknown → To remove them: hearth doctor --fix",
-			"files that were being deleted: ", ".removed-other", "though their files are gone: ", "homeless",
+			"warning: drivers whose sessions are not on record: other, stray, unknown → To remove them: hearth doctor --fix",
+			"though their files are gone: ", "homeless",
 			"temporary files: ", ".doctor-1", "keys.json.1", "objects/.new/half",
 			"sessions that go on without a server, until they have been idle for long enough: 1",
 		)
@@ -150,7 +150,7 @@ func TestDoctor_Leftovers(t *testing.T) {
 		before := filesIn(t, filepath.Join(at.driversDir(), session.ID))
 		has(
 			t, look(true, false),
-			"fixed: drivers whose sessions are not on record, removed: stray, unknown", "fixed: temporary files", "fixed: drivers that run",
+			"fixed: drivers whose sessions are not on record, removed: other, stray, unknown", "fixed: temporary files", "fixed: drivers that run",
 		)
 		if names := namesIn(t, at.driversDir()); !slices.Equal(names, []string{session.ID}) {
 			t.Errorf("there is %v", names)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Key is a pair of access key id and secret.
@@ -131,9 +132,11 @@ func create(path string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	faultpoint.At("access key", "to be put in place")
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	faultpoint.At("access key", "in place")
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

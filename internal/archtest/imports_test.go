@@ -49,7 +49,7 @@ var rooms = map[string]room{
 	"internal/driver":    {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
 	"internal/spark":     {[]string{".", "internal/shim"}, nil, "an adapter: it says which processes a shim runs"},
 	"internal/objects":   {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
-	"internal/sqlite":    {[]string{"."}, nil, "an adapter"},
+	"internal/sqlite":    {[]string{".", "internal/faultpoint"}, nil, "an adapter"},
 	"internal/storetest": {[]string{"."}, nil, "one suite for every store, knowing none"},
 
 	"internal/athena":     {[]string{".", "internal/awsjson"}, none, "a front door: it translates and decides nothing"},
@@ -58,7 +58,7 @@ var rooms = map[string]room{
 	"internal/console":    {[]string{".", "internal/access"}, none, "a front door; browsers do not sign, so that it looks at their passes itself"},
 	"internal/awsjson":    {none, []string{"github.com/google/uuid"}, "a protocol, whatever API is spoken with it"},
 	"internal/httpd":      {[]string{".", "internal/access", "internal/awsjson", "internal/sigv4"}, []string{"github.com/google/uuid"}, "it listens and checks who comes; the doors behind it are handed to it"},
-	"internal/access":     {[]string{"."}, none, "keys and principals pass through every door"},
+	"internal/access":     {[]string{".", "internal/faultpoint"}, none, "keys and principals pass through every door"},
 	"internal/backup":     {[]string{"."}, none, "it packs files, whatever is in them"},
 	"internal/throttle":   {none, []string{"golang.org/x/time"}, "it counts calls, whatever is called and whatever is answered"},
 	"internal/config":     {[]string{"."}, nil, "a manual of settings that needs none of what they set"},

@@ -13,10 +13,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 	"hearth/internal/shim"
 )
 
@@ -87,7 +89,8 @@ func (d *Drivers) bundle(sessionID string) (string, error) {
 	return filepath.Join(d.config.Dir, sessionID), nil
 }
 
-// Known lists the ids of all drivers that left a bundle.
+// Known lists the ids of all drivers that left a bundle, or a part of one that
+// a crash kept from being removed.
 func (d *Drivers) Known(context.Context) ([]string, error) {
 	entries, err := os.ReadDir(d.config.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,16 +101,17 @@ func (d *Drivers) Known(context.Context) ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			ids = append(ids, e.Name())
+		if id := strings.TrimPrefix(e.Name(), removedPrefix); e.IsDir() && !strings.HasPrefix(id, ".") {
+			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
 }
 
 // Remove deletes the bundle of an ended driver. It is renamed first, so that
-// what a crash leaves of it is nobody's driver; the next removal takes that
-// with it.
+// what a crash leaves of it is nobody's driver, but is still known; the next
+// removal, of whichever driver, takes that with it.
 func (d *Drivers) Remove(_ context.Context, sessionID string) error {
 	defer d.launching.lock(sessionID)()
 	bundle, err := d.bundle(sessionID)
@@ -127,7 +131,8 @@ func (d *Drivers) Remove(_ context.Context, sessionID string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return hearth.Internal(err, "remove the driver of session "+sessionID)
 	}
-	removed, err := d.HalfRemoved()
+	faultpoint.At("bundle", "given up")
+	removed, err := filepath.Glob(filepath.Join(d.config.Dir, removedPrefix+"*"))
 	for _, path := range removed {
 		err = errors.Join(err, os.RemoveAll(path))
 	}

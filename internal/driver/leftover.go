@@ -4,16 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"hearth"
 	"hearth/internal/shim"
 )
-
-// HalfRemoved lists the paths of what Remove has begun to delete.
-func (d *Drivers) HalfRemoved() ([]string, error) {
-	return filepath.Glob(filepath.Join(d.config.Dir, removedPrefix+"*"))
-}
 
 // Homeless finds the shims that run though their bundle is gone, by the paths
 // of the bundles. Nothing but their idle timeout would end them: without its

@@ -529,7 +529,7 @@ func TestDrivers_Remove(t *testing.T) {
 	if err := os.Mkdir(halfRemoved, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := b.Known(t.Context()); err != nil || !cmp.Equal(ids, []string{"one"}) {
+	if ids, err := b.Known(t.Context()); err != nil || !cmp.Equal(ids, []string{"one", "other"}) {
 		t.Errorf("known are %v, %v", ids, err)
 	}
 	for range 2 { // the second time there is nothing to do

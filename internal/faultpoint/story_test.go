@@ -6,80 +6,52 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"hearth"
+	"hearth/internal/access"
 	"hearth/internal/driver"
-	"hearth/internal/faultpoint"
 	"hearth/internal/objects"
 	"hearth/internal/sessions"
 	"hearth/internal/shim"
 	"hearth/internal/sqlite"
+	"hearth/internal/testenv"
 )
 
-// The test binary is also the shim, and a server that tells its story.
+// The test binary is also the shim, and a server that tells its story or clears
+// up.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
-		switch home := os.Args[2]; os.Args[1] {
+		home := os.Args[2]
+		switch os.Args[1] {
 		case "shim":
-			bundle := os.Args[2]
-			heed(filepath.Dir(filepath.Dir(bundle)), "the shim")
-			os.Exit(shim.Main(bundle))
-		case "serve":
-			heed(home, "the server")
-			if err := tell(home, os.Args[3]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			os.Exit(0)
+			testenv.Moments(filepath.Dir(filepath.Dir(home))).Heed("the shim") // it is the bundle's path
+			os.Exit(shim.Main(home))
+		case "tell":
+			serve(home, func() error { return tell(home, os.Args[3]) })
+		case "clear up":
+			serve(home, func() error { return clearUp(home, os.Args[3]) })
 		}
 	}
 	os.Exit(m.Run())
 }
 
-// Files of a story's directory.
-const (
-	crashFile   = "crash"   // has the moment to be killed at
-	crashedFile = "crashed" // who was
-	momentsFile = "moments" // those that came, one a line
-	answersFile = "answers" // what was answered, one a line
-)
-
-// heed has this process note each moment, and kills it at the one that was
-// chosen, once in the story.
-func heed(home, who string) {
-	crash, err := os.ReadFile(filepath.Join(home, crashFile))
-	if err != nil {
-		panic(err)
+// serve is a server's life.
+func serve(home string, live func() error) {
+	testenv.Moments(home).Heed("the server")
+	if err := live(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	faultpoint.Reached = func(thing, moment string) {
-		name := thing + ", " + moment
-		if name == string(crash) && claim(home, who) {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-		note(home, momentsFile, name)
-	}
+	os.Exit(0)
 }
 
-func claim(home, who string) bool {
-	f, err := os.OpenFile(filepath.Join(home, crashedFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return false
-	}
-	_, err = f.WriteString(who)
-	return errors.Join(err, f.Close()) == nil
-}
+// answersFile has, in a story's directory, what was answered, one a line.
+const answersFile = "answers"
 
-func note(home, file, line string) {
-	f, err := os.OpenFile(filepath.Join(home, file), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err == nil {
-		_, err = f.WriteString(line + "\n")
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
+func note(home, line string) {
+	if err := testenv.AppendLine(filepath.Join(home, answersFile), line); err != nil {
 		panic(err)
 	}
 }
@@ -116,44 +88,56 @@ type server struct {
 	*sessions.Service
 }
 
-// open starts a server, with room for one session at a time.
-func open(ctx context.Context, home, python string) (*server, error) {
+// roomForOne lets one session run at a time, and another wait.
+var roomForOne = hearth.Quotas{
+	Account:    hearth.Quota{Sessions: 1},
+	WorkGroups: map[string]hearth.WorkGroupQuota{hearth.OtherWorkGroups: {Queue: 1}},
+}
+
+// driversIn are light drivers, whose shim is this program.
+func driversIn(home, python string) (*driver.Drivers, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return driver.New(driver.Config{
+		Dir: filepath.Join(home, "drivers"), Shim: []string{self, "shim"},
+		Heartbeat: time.Hour, // when one is due, is no part of the story
+		Prepare: func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
+			return shim.Process{
+				Argv: []string{python, filepath.Join(bundle, shim.KernelFile)},
+				Env:  []string{"HOME=" + bundle, "PATH=/usr/bin:/bin"},
+			}, nil, nil
+		},
+	}), nil
+}
+
+// open starts a server with some of its settings.
+func open(ctx context.Context, home, python string, settings sessions.Config) (*server, error) {
 	s := &server{home: home}
-	var err error
+	keys, err := access.Open(home)
+	if err != nil {
+		return nil, err
+	}
+	note(home, "key "+keys.Root().AccessKeyID)
 	if s.store, err = sqlite.Open(filepath.Join(home, "hearth.db")); err != nil {
 		return nil, err
 	}
 	if s.objects, err = objects.Open(filepath.Join(home, "objects")); err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
-	if err != nil {
+	if settings.Drivers, err = driversIn(home, python); err != nil {
 		return nil, err
 	}
-	s.Service = sessions.New(sessions.Config{
-		Store: s.store, Objects: s.objects,
-		Drivers: driver.New(driver.Config{
-			Dir: filepath.Join(home, "drivers"), Shim: []string{self, "shim"},
-			Heartbeat: time.Hour, // when one is due, is no part of the story
-			Prepare: func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
-				return shim.Process{
-					Argv: []string{python, filepath.Join(bundle, shim.KernelFile)},
-					Env:  []string{"HOME=" + bundle, "PATH=/usr/bin:/bin"},
-				}, nil, nil
-			},
-		}),
-		Quotas: hearth.Quotas{
-			Account:    hearth.Quota{Sessions: 1},
-			WorkGroups: map[string]hearth.WorkGroupQuota{hearth.OtherWorkGroups: {Queue: 1}},
-		},
-	})
+	settings.Store, settings.Objects = s.store, s.objects
+	s.Service = sessions.New(settings)
 	if err := s.objects.CreateBucket(ctx, "hearth"); err != nil && hearth.KindOf(err) != hearth.KindExists {
 		return nil, err
 	}
 	engine := hearth.EngineVersion{Selected: hearth.EnginePySpark3, Effective: hearth.EnginePySpark3}
 	if err := s.EnsureWorkGroup(ctx, hearth.WorkGroup{
 		Name: hearth.WorkGroupPrimary, Enabled: true, Engine: engine,
-		WorkGroupSettings: hearth.WorkGroupSettings{OutputLocation: "s3://hearth/"},
+		WorkGroupSettings: hearth.WorkGroupSettings{OutputLocation: "s3://hearth/", Encryption: &hearth.Encryption{Option: hearth.SSES3}},
 	}); err != nil {
 		return nil, err
 	}
@@ -169,7 +153,8 @@ func (s *server) leave() error {
 // requests are repeated under their tokens, and nothing else is remembered.
 func tell(home, python string) error {
 	ctx := context.Background()
-	s, err := open(ctx, home, python)
+	settings := sessions.Config{Quotas: roomForOne}
+	s, err := open(ctx, home, python, settings)
 	if err != nil {
 		return err
 	}
@@ -196,13 +181,13 @@ func tell(home, python string) error {
 		if err := s.leave(); err != nil { // and come back, without a crash
 			return err
 		}
-		if s, err = open(ctx, home, python); err != nil {
+		if s, err = open(ctx, home, python, settings); err != nil {
 			return err
 		}
 		if _, err := s.Cancel(ctx, id); err != nil {
 			return err
 		}
-		note(home, answersFile, "cancel "+id)
+		note(home, "cancel "+id)
 		if err := s.over(ctx, id); err != nil {
 			return err
 		}
@@ -226,7 +211,7 @@ func tell(home, python string) error {
 func (s *server) start(ctx context.Context, name string) (string, error) {
 	session, err := s.Start(ctx, "KEY", hearth.SessionRequest{WorkGroup: hearth.WorkGroupPrimary, Token: name})
 	if err == nil {
-		note(s.home, answersFile, "session "+name+" "+session.ID)
+		note(s.home, "session "+name+" "+session.ID)
 	}
 	return session.ID, err
 }
@@ -235,10 +220,10 @@ func (s *server) start(ctx context.Context, name string) (string, error) {
 func (s *server) submit(ctx context.Context, sessionID, name string) string {
 	c, err := s.Submit(ctx, "KEY", hearth.CalculationRequest{SessionID: sessionID, Code: code(s.home, name), Token: name})
 	if err != nil {
-		note(s.home, answersFile, fmt.Sprintf("refused %s: %v", name, err))
+		note(s.home, fmt.Sprintf("refused %s: %v", name, err))
 		return ""
 	}
-	note(s.home, answersFile, "calculation "+name+" "+c.ID)
+	note(s.home, "calculation "+name+" "+c.ID)
 	return c.ID
 }
 
@@ -246,7 +231,7 @@ func (s *server) end(ctx context.Context, id string) error {
 	if _, err := s.Terminate(ctx, id); err != nil {
 		return err
 	}
-	note(s.home, answersFile, "end "+id)
+	note(s.home, "end "+id)
 	for {
 		session, err := s.Session(ctx, id)
 		if err != nil || session.State.Ended() {

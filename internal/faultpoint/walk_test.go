@@ -1,7 +1,6 @@
 package faultpoint_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -33,14 +31,11 @@ func TestWalk(t *testing.T) {
 	python := testenv.Python(t)
 	calm := told(t, python, "")
 	calm.check()
-	moments := calm.moments()
+	tidy := cleared(t, python, "")
+	moments, more := calm.Came(), tidy.Came()
 
 	t.Run("each moment in the code comes", func(t *testing.T) {
-		for _, at := range inCode(t) {
-			if !slices.ContainsFunc(moments, at.MatchString) {
-				t.Errorf("there is %v in the code, and not in the story", at)
-			}
-		}
+		testenv.CheckMoments(t, "../*/*.go", slices.Concat(moments, more))
 	})
 	for _, moment := range moments {
 		t.Run(moment, func(t *testing.T) {
@@ -48,73 +43,47 @@ func TestWalk(t *testing.T) {
 			told(t, python, moment).check()
 		})
 	}
-}
-
-var atPattern = regexp.MustCompile(`faultpoint\.At\("([^"]+)", (?:"([^"]+)")?`)
-
-// inCode gives the moments that are in the code of programs, those that are
-// computed as patterns.
-func inCode(t *testing.T) []*regexp.Regexp {
-	t.Helper()
-	files, err := filepath.Glob("../*/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*regexp.Regexp
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(file, "_test.go") {
+	for _, moment := range more {
+		if slices.Contains(moments, moment) {
 			continue
 		}
-		if bytes.Contains(text, []byte("faultpoint.Reached")) {
-			t.Errorf("%s sets what only tests may", file)
-		}
-		for _, at := range atPattern.FindAllSubmatch(text, -1) {
-			moment := regexp.QuoteMeta(string(at[2]))
-			if moment == "" {
-				moment = ".+"
-			}
-			all = append(all, regexp.MustCompile("^"+regexp.QuoteMeta(string(at[1]))+", "+moment+"$"))
-		}
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			cleared(t, python, moment)
+		})
 	}
-	if len(all) == 0 {
-		t.Fatal("there is none")
-	}
-	return all
 }
 
 // story is one that was told to its end.
 type story struct {
 	*testing.T
-	home, crash string
-	died        string // who was killed; "" for nobody
-	store       *sqlite.Store
-	objects     *objects.Store
+	testenv.Moments
+	home    string
+	died    string // who was killed; "" for nobody
+	store   *sqlite.Store
+	objects *objects.Store
+}
+
+func newStory(t *testing.T) *story {
+	home := t.TempDir()
+	t.Cleanup(func() { testenv.EndDrivers(t, home) })
+	return &story{T: t, Moments: testenv.Moments(home), home: home}
 }
 
 // told has servers tell the story until one comes to its end.
 func told(t *testing.T, python, crash string) *story {
 	t.Helper()
-	s := &story{T: t, home: t.TempDir(), crash: crash}
-	if err := os.WriteFile(s.path(crashFile), []byte(crash), 0o600); err != nil {
-		t.Fatal(err)
+	s := newStory(t)
+	s.Choose(t, crash)
+	lives := 1
+	for !s.live("tell", python) {
+		lives++
 	}
-	t.Cleanup(func() { testenv.EndDrivers(t, s.home) })
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lives := 0
-	for ended := false; !ended; lives++ {
-		ended = s.live(self, python)
-	}
-	s.died = s.read(crashedFile)
+	s.died = s.Died()
 	if (s.died != "") != (crash != "") || (s.died == "the server") != (lives == 2) || lives > 2 {
 		t.Fatalf("%q died, and there were %d servers", s.died, lives)
 	}
+	var err error
 	if s.store, err = sqlite.Open(s.path("hearth.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +95,17 @@ func told(t *testing.T, python, crash string) *story {
 	return s
 }
 
-// live is one life of the server. It reports whether the story is at its end.
-func (s *story) live(self, python string) bool {
+// live is one life of a server that does something. It reports whether it came
+// to the end of that.
+func (s *story) live(does, python string) bool {
 	s.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		s.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, self, "serve", s.home, python)
+	command := exec.CommandContext(ctx, self, does, s.home, python)
 	out, err := command.CombinedOutput()
 	switch exit, ok := errors.AsType[*exec.ExitError](err); {
 	case ctx.Err() != nil:
@@ -140,7 +114,7 @@ func (s *story) live(self, python string) bool {
 		return false
 	}
 	if err != nil {
-		s.Fatalf("the server: %v\n%s\nanswers:\n%s\nmoments:\n%s", err, out, s.read(answersFile), s.read(momentsFile))
+		s.Fatalf("the server: %v\n%s\nanswers:\n%s\nmoments:\n%q", err, out, s.read(answersFile), s.Came())
 	}
 	return true
 }
@@ -151,13 +125,6 @@ func (s *story) path(name string) string { return filepath.Join(s.home, name) }
 func (s *story) read(name string) string {
 	text, _ := os.ReadFile(s.path(name))
 	return string(text)
-}
-
-// moments are those that came, each once.
-func (s *story) moments() []string {
-	moments := strings.Split(strings.TrimSpace(s.read(momentsFile)), "\n")
-	slices.Sort(moments)
-	return slices.Compact(moments)
 }
 
 // check looks at all that is left of the story.
@@ -188,7 +155,7 @@ func (s *story) check() {
 	}
 	s.checkNothingLeft()
 	if s.Failed() {
-		s.Logf("answers:\n%s\nmoments:\n%s", s.read(answersFile), s.read(momentsFile))
+		s.Logf("answers:\n%s\nmoments:\n%q", s.read(answersFile), s.Came())
 	}
 }
 
@@ -199,10 +166,15 @@ func (s *story) answered() map[string]string {
 	ids := make(map[string]string)
 	for line := range strings.Lines(s.read(answersFile)) {
 		words := strings.Fields(line)
-		if words[0] != "session" && words[0] != "calculation" {
+		var name, id string
+		switch words[0] {
+		case "key":
+			name, id = words[0], words[1]
+		case "session", "calculation":
+			name, id = words[0]+" "+words[1], words[2]
+		default:
 			continue
 		}
-		name, id := words[0]+" "+words[1], words[2]
 		if before, ok := ids[name]; ok && before != id {
 			s.Errorf("%s was %s and then %s", name, before, id)
 		}
@@ -218,6 +190,18 @@ func (s *story) checkSession(session hearth.Session) {
 	case s.died == "the shim" && session.State == hearth.SessionFailed && strings.Contains(session.StateChangeReason, "killed"):
 	default:
 		s.Errorf("session %s is %s: %s", session.ID, session.State, session.StateChangeReason)
+	}
+	events, err := s.store.Events(s.Context(), session.ID)
+	if err != nil {
+		s.Error(err)
+	}
+	if !slices.ContainsFunc(events, func(e hearth.Event) bool { return e.To == string(hearth.SessionCreated) }) {
+		return // its driver never ran
+	}
+	for _, uri := range session.Logs().Copies {
+		if log := s.object(uri); !strings.Contains(log, "from=shim") {
+			s.Errorf("the log of session %s is %q", session.ID, log)
+		}
 	}
 }
 

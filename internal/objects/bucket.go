@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 // Bucket is a named set of objects.
@@ -61,12 +62,14 @@ func (s *Store) CreateBucket(_ context.Context, name string) error {
 	if err := s.root.WriteFile(path.Join(staged, bucketFile), nil, 0o600); err != nil {
 		return fileError(err, "making a bucket")
 	}
+	faultpoint.At("bucket", "to be put in place")
 	if err := s.root.Rename(staged, name); err != nil {
 		if _, err := s.bucket(name); err == nil {
 			return faultf(bucketExists, "Bucket %s exists already.", name)
 		}
 		return fileError(err, "making a bucket")
 	}
+	faultpoint.At("bucket", "in place")
 	return s.sync(name, ".")
 }
 

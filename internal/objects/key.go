@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/internal/faultpoint"
 )
 
 const (
@@ -118,9 +119,11 @@ func makeKey(file string) (*masterKey, error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}
+	faultpoint.At("key of the objects", "to be put in place")
 	if err := os.Link(f.Name(), file); err != nil { // a link, unlike a rename, replaces nothing
 		return nil, err
 	}
+	faultpoint.At("key of the objects", "in place")
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -197,8 +200,10 @@ func (s *Store) mark(id string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	faultpoint.At("mark of the key", "to be put in place")
 	if err := s.root.Rename(staged, keyMark); err != nil {
 		return err
 	}
+	faultpoint.At("mark of the key", "in place")
 	return s.sync(".")
 }

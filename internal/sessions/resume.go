@@ -99,7 +99,9 @@ func (s *Service) deleteRecords(ctx context.Context) error {
 	}
 	before := s.now().Add(-s.keepRecords)
 	for all := 0; ; {
+		faultpoint.At("records", "to be deleted")
 		n, err := s.store.DeleteEnded(ctx, before, deletedAtOnce)
+		faultpoint.At("records", "deleted")
 		all += n
 		if err != nil || n < deletedAtOnce {
 			if all > 0 {
@@ -117,14 +119,20 @@ func (s *Service) sweepOne(ctx context.Context, id string) error {
 		return err
 	}
 	if !unknown && s.outlived(session, s.keepDrivers, s.keepRecords) {
-		return s.drivers.Remove(ctx, id)
+		faultpoint.At("what a driver left", "to be removed")
+		err := s.drivers.Remove(ctx, id)
+		faultpoint.At("what a driver left", "removed")
+		return err
 	}
 	driver, adoption, err := s.drivers.Recover(ctx, id)
 	if err != nil || adoption != hearth.Alive && adoption != hearth.Silent {
 		return err
 	}
 	s.log.Warn("a driver whose session is not live is told to end", "session", id)
-	return driver.End(ctx)
+	faultpoint.At("stray", "to be told to end")
+	err = driver.End(ctx)
+	faultpoint.At("stray", "told to end")
+	return err
 }
 
 // outlived reports whether one of the times has passed since a session's end. A

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"hearth/internal/faultpoint"
 )
 
 const selectEndedBefore = `SELECT id FROM sessions WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?`
@@ -34,6 +36,7 @@ func (s *Store) DeleteEnded(ctx context.Context, before time.Time, limit int) (i
 			if _, err := tx.ExecContext(ctx, statement, jsonColumn{ids}); err != nil {
 				return err
 			}
+			faultpoint.At("records", "deleted in part")
 		}
 		deleted = len(ids)
 		return nil
