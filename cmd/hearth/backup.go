@@ -17,6 +17,7 @@ import (
 	"hearth"
 	"hearth/internal/backup"
 	"hearth/internal/config"
+	"hearth/internal/faultpoint"
 	"hearth/internal/objects"
 	"hearth/internal/shim"
 	"hearth/internal/sqlite"
@@ -88,27 +89,63 @@ func (c *backupCommand) toFile(ctx context.Context, settings config.Config) (ans
 		}
 		return hearth.Errorf(hearth.KindUnavailable, "The backup could not be taken, and nothing of it is left: %w.", err)
 	}
-	aside, err := os.MkdirTemp(filepath.Dir(file), ".hearth-backup-*") // made with mode 0700
+	aside, err := asideOf(file)
 	if err != nil {
 		return answer, unwritten(err)
 	}
-	defer os.RemoveAll(aside)
-	f, err := os.OpenFile(filepath.Join(aside, "backup"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	defer aside.Close()
+	defer os.RemoveAll(aside.Name())
+	f, err := os.OpenFile(filepath.Join(aside.Name(), "backup"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return answer, unwritten(err)
 	}
-	answer, err = c.write(ctx, settings, f, aside)
+	answer, err = c.write(ctx, settings, f, aside.Name())
 	if err == nil {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return answer, unwritten(err)
 	}
-	if err := errors.Join(os.Rename(f.Name(), file), shim.SyncDir(filepath.Dir(file))); err != nil {
+	faultpoint.At("backup", "to be put in place")
+	if err := os.Rename(f.Name(), file); err != nil {
+		return answer, unwritten(err)
+	}
+	faultpoint.At("backup", "in place")
+	if err := shim.SyncDir(filepath.Dir(file)); err != nil {
 		return answer, unwritten(err)
 	}
 	answer.File = file
 	return answer, nil
+}
+
+// asideOf makes the directory in which a file comes to be, beside it and empty.
+// It is ours until it is closed. What a backup left in it that was killed has the
+// keys in it, and goes.
+func asideOf(file string) (*os.File, error) {
+	name := filepath.Join(filepath.Dir(file), "."+filepath.Base(file)+".partial")
+	if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	dir, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = hearth.Errorf(hearth.KindConflict, "Another backup is being written to %s. Wait for it, or choose another file.", file)
+	}
+	var left []fs.DirEntry
+	if err == nil {
+		left, err = dir.ReadDir(-1)
+	}
+	for _, e := range left {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(name, e.Name())))
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
 }
 
 // write writes the archive, with a copy of the database that is made in a
@@ -134,6 +171,7 @@ func (c *backupCommand) write(ctx context.Context, settings config.Config, to io
 		}
 		return answer, err
 	}
+	faultpoint.At("database", "copied")
 	w, err := backup.NewWriter(ctx, to, answer.Facts)
 	if err != nil {
 		return answer, err
@@ -232,18 +270,20 @@ func restore(ctx context.Context, from io.Reader, at home, engines string) (fact
 		return facts, err
 	}
 	defer lock.release()
-	if err := os.RemoveAll(at.restoreDir()); err != nil { // of one that was interrupted
+	if err := at.takeBack(); err != nil {
 		return facts, hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be written: %w.", err)
 	}
 	if err := at.checkEmpty(engines); err != nil {
 		return facts, err
 	}
-	if err := os.Mkdir(at.restoreDir(), 0o700); err != nil {
+	if err := os.MkdirAll(at.extractedDir(), 0o700); err != nil {
 		return facts, hearth.Errorf(hearth.KindUnavailable, "The data directory cannot be written: %w.", err)
 	}
-	if facts, err = backup.Extract(ctx, from, at.restoreDir(), checkSchema); err != nil {
+	faultpoint.At("restore", "begun")
+	if facts, err = backup.Extract(ctx, from, at.extractedDir(), checkSchema); err != nil {
 		return facts, errors.Join(err, os.RemoveAll(at.restoreDir()))
 	}
+	faultpoint.At("restore", "extracted")
 	return facts, at.takeIn()
 }
 
@@ -274,9 +314,13 @@ func (h home) checkEmpty(engines string) error {
 	return nil
 }
 
+// takenFile has, in the directory of a restore, the names that are moved from it
+// into the data directory.
+const takenFile = "taken.json"
+
 // takeIn moves what was extracted in place, the database last.
 func (h home) takeIn() error {
-	entries, err := os.ReadDir(h.restoreDir())
+	entries, err := os.ReadDir(h.extractedDir())
 	if err != nil {
 		return err
 	}
@@ -287,11 +331,44 @@ func (h home) takeIn() error {
 			names = append(names, e.Name())
 		}
 	}
+	names = append(names, database)
 	unix.Sync()
-	for _, name := range append(names, database) {
-		if err := os.Rename(filepath.Join(h.restoreDir(), name), filepath.Join(string(h), name)); err != nil {
-			return hearth.Errorf(hearth.KindUnavailable, "The backup could not be moved into the data directory: %w. Remove what is in %s, and restore again.", err, h)
+	if err := shim.Save(h.restoreDir(), takenFile, names); err != nil {
+		return h.unmoved(err)
+	}
+	faultpoint.At("restore", "to be taken in")
+	for _, name := range names {
+		if err := os.Rename(filepath.Join(h.extractedDir(), name), filepath.Join(string(h), name)); err != nil {
+			return h.unmoved(err)
+		}
+		faultpoint.At("taken in", name)
+	}
+	if err := shim.SyncDir(string(h)); err != nil {
+		return h.unmoved(err)
+	}
+	faultpoint.At("restore", "taken in")
+	return errors.Join(os.RemoveAll(h.restoreDir()), shim.SyncDir(string(h)))
+}
+
+func (h home) unmoved(err error) error {
+	return hearth.Errorf(hearth.KindUnavailable, "The backup could not be moved into the data directory: %w. Mend that, and restore again.", err)
+}
+
+// takeBack removes what a restore left that was interrupted, also what it had
+// moved in place: no server has started since.
+func (h home) takeBack() error {
+	var names []string
+	if _, err := shim.Load(h.restoreDir(), takenFile, &names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := os.Lstat(filepath.Join(h.extractedDir(), name)); err == nil {
+			continue // it was not moved: what has its name is somebody else's
+		}
+		if err := os.RemoveAll(filepath.Join(string(h), name)); err != nil {
+			return err
 		}
 	}
-	return errors.Join(os.Remove(h.restoreDir()), shim.SyncDir(string(h)))
+	faultpoint.At("restore", "taken back")
+	return os.RemoveAll(h.restoreDir())
 }

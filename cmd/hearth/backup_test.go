@@ -266,3 +266,25 @@ func TestBackup_Restore(t *testing.T) {
 		serve(t, interrupted.Data)
 	})
 }
+
+func TestBackup_Twice(t *testing.T) {
+	settings, _ := newHome(t)
+	file := filepath.Join(t.TempDir(), "hearth.tar.gz")
+	aside, err := asideOf(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, status := hearthRun(t, nil, "backup", file, "--data", settings.Data)
+	if status != statusError || !strings.Contains(stderr, "Another backup is being written to "+file) {
+		t.Errorf("while one is written: exit status %d, %s", status, stderr)
+	}
+	if err := aside.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, status := hearthRun(t, nil, "backup", file, "--data", settings.Data); status != 0 {
+		t.Errorf("after it: %s", stderr)
+	}
+	if names := namesIn(t, filepath.Dir(file)); !slices.Equal(names, []string{"hearth.tar.gz"}) {
+		t.Errorf("there are %v", names)
+	}
+}

@@ -25,6 +25,9 @@ func (h home) keysFile() string   { return filepath.Join(string(h), "keys.json")
 func (h home) logFile() string    { return filepath.Join(string(h), "server.log") }
 func (h home) restoreDir() string { return filepath.Join(string(h), "restore.partial") }
 
+// extractedDir has what a restore has taken out of the backup.
+func (h home) extractedDir() string { return filepath.Join(h.restoreDir(), "extracted") }
+
 // passing are the entries of a data directory that a backup does not take as
 // they are: the database and the objects, which it takes in ways of their own,
 // and what belongs to this machine's processes or can be had again. All others
@@ -60,7 +63,7 @@ func (h home) checkRestored() error {
 	if _, err := os.Lstat(h.restoreDir()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return hearth.Errorf(hearth.KindUnavailable, "A restore into %s was interrupted. Do it again: hearth restore FILE --data %s. If it refuses because of what is there, remove that first.", h, h)
+	return hearth.Errorf(hearth.KindUnavailable, "A restore into %s was interrupted. Do it again: hearth restore FILE --data %s.", h, h)
 }
 
 // make creates the directory. It is its owner's alone.

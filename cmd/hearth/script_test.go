@@ -1,13 +1,22 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"hearth/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hearth": main})
+	testscript.Main(m, map[string]func(){
+		"hearth": main,
+		"mortal-hearth": func() { // see TestWalk
+			testenv.Moments(os.Getenv("MOMENTS")).Heed("the command")
+			main()
+		},
+	})
 }
 
 // The scripts run the program as a shell does. None of them gets as far as
