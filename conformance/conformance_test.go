@@ -63,6 +63,7 @@ func TestHearth(t *testing.T) {
 		{"large output", largeOutput},
 		{"many records", manyRecords},
 		{"descriptors exhausted", descriptorsExhausted},
+		{"nothing grows", nothingGrows},
 		{"run", run},
 		{"run a notebook", runNotebook},
 		{"serve refused", serveRefused},
