@@ -59,7 +59,8 @@ func command(t *testing.T, crash string, args ...string) (came []string, killed 
 	moments := testenv.Moments(t.TempDir())
 	moments.Choose(t, crash)
 	c := exec.Command("mortal-hearth", args...)
-	c.Env = append(os.Environ(), "MOMENTS="+string(moments))
+	// The race detector would have it end a second late.
+	c.Env = append(os.Environ(), "MOMENTS="+string(moments), "GORACE=atexit_sleep_ms=0")
 	out, err := c.CombinedOutput()
 	killed = c.ProcessState != nil && c.ProcessState.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
 	if err != nil && !killed || killed != (moments.Died() != "") {

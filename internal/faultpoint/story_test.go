@@ -94,14 +94,15 @@ var roomForOne = hearth.Quotas{
 	WorkGroups: map[string]hearth.WorkGroupQuota{hearth.OtherWorkGroups: {Queue: 1}},
 }
 
-// driversIn are light drivers, whose shim is this program.
+// driversIn are light drivers, whose shim is this program. The race detector
+// would have it end a second late.
 func driversIn(home, python string) (*driver.Drivers, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return driver.New(driver.Config{
-		Dir: filepath.Join(home, "drivers"), Shim: []string{self, "shim"},
+		Dir: filepath.Join(home, "drivers"), Shim: []string{"env", "GORACE=atexit_sleep_ms=0", self, "shim"},
 		Heartbeat: time.Hour, // when one is due, is no part of the story
 		Prepare: func(_ context.Context, _ hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
 			return shim.Process{

@@ -106,6 +106,7 @@ func (s *story) live(does, python string) bool {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, self, does, s.home, python)
+	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	out, err := command.CombinedOutput()
 	switch exit, ok := errors.AsType[*exec.ExitError](err); {
 	case ctx.Err() != nil:
