@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -52,6 +53,14 @@ func backup(t *testing.T, binary string) {
 		c := c.in(t)
 		c.awaitSession(id, types.SessionStateIdle)
 		c.Stop()
+		for _, path := range must(filepath.Glob(filepath.Join(c.Home, "hearth.db*")))(t) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, err := c.Command("serve").CombinedOutput(); err == nil || !strings.Contains(string(out), "hearth.db is gone") {
+			t.Errorf("a server without a database: %v\n%s", err, out)
+		}
 		command(t, exec.Command("tar", "-xzf", archive, "-C", c.Home, "hearth.db"))
 		c.Start()
 		got := c.ended(running) // as the driver's journal has it

@@ -58,12 +58,20 @@ func (h home) kept(engines string) ([]string, error) {
 	return names, nil
 }
 
-// checkRestored refuses a directory with half of a backup.
-func (h home) checkRestored() error {
-	if _, err := os.Lstat(h.restoreDir()); errors.Is(err, fs.ErrNotExist) {
+// checkWhole refuses a directory with half of a backup, and one that has lost
+// its database: a new one would make strays of all drivers.
+func (h home) checkWhole() error {
+	if _, err := os.Lstat(h.restoreDir()); !errors.Is(err, fs.ErrNotExist) {
+		return hearth.Errorf(hearth.KindUnavailable, "A restore into %s was interrupted. Do it again: hearth restore FILE --data %s.", h, h)
+	}
+	if _, err := os.Lstat(h.storeFile()); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return hearth.Errorf(hearth.KindUnavailable, "A restore into %s was interrupted. Do it again: hearth restore FILE --data %s.", h, h)
+	if drivers, _ := os.ReadDir(h.driversDir()); len(drivers) > 0 {
+		return hearth.Errorf(hearth.KindUnavailable, "%s is gone, and %s has drivers whose sessions are recorded in it. Put the file back, or the one of a backup. "+
+			"To begin anew instead, which ends these drivers, make it as an empty file.", h.storeFile(), h.driversDir())
+	}
+	return nil
 }
 
 // make creates the directory. It is its owner's alone.

@@ -38,7 +38,7 @@ func (d *doctor) leftovers(ctx context.Context, served bool) {
 		if _, err := os.Stat(d.at.recordFile()); err == nil {
 			d.note("leftovers", odd, "the last server was killed", "Nothing is lost: the next start goes on from there. hearth serve")
 		}
-		if err := d.at.checkRestored(); err != nil {
+		if err := d.at.checkWhole(); err != nil {
 			d.note("leftovers", broken, err.Error(), "")
 		}
 	}

@@ -86,7 +86,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 	if s.lock, err = lockData(s.at, name); err != nil {
 		return nil, err
 	}
-	if err := s.at.checkRestored(); err != nil {
+	if err := s.at.checkWhole(); err != nil {
 		return nil, err
 	}
 	keys, err := access.Open(settings.Data)
