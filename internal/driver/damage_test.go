@@ -44,6 +44,7 @@ func TestDrivers_Recover_Damaged(t *testing.T) {
 			d, story := b.launch(hearth.Launch{SessionID: "one"})
 			id := b.execute(d, "import time\ntime.sleep(1000)")
 			started := story.await(hearth.CalculationStarted)
+			story.leave() // one server at a time clears up
 			damage(t, b.path("one", shim.LaunchFile), content)
 			found, adoption, err := b.Recover(t.Context(), "one")
 			if err != nil || adoption != hearth.ExitedAway {
@@ -74,6 +75,7 @@ func TestDrivers_Recover_Damaged(t *testing.T) {
 				b := newBench(t, late)
 				d, story := b.launch(hearth.Launch{SessionID: "one"})
 				id, _ := b.run(d, story, "print('kept')")
+				story.leave()
 				if err := syscall.Kill(b.identity("one").PID, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
 				}

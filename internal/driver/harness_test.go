@@ -215,7 +215,8 @@ func (b *bench) exit(d hearth.Driver) hearth.DriverEvent {
 type story struct {
 	t      *testing.T
 	events chan hearth.DriverEvent
-	err    error // valid when events is closed
+	err    error  // valid when events is closed
+	leave  func() // as a server does that is killed
 
 	all []hearth.DriverEvent
 }
@@ -235,7 +236,8 @@ func (b *bench) follow(d hearth.Driver, offset int64) *story {
 			return nil
 		})
 	}()
-	b.t.Cleanup(func() { cancel(); <-done })
+	s.leave = func() { cancel(); <-done }
+	b.t.Cleanup(s.leave)
 	return s
 }
 
