@@ -117,7 +117,8 @@ func (s *Service) EndAll(ctx context.Context) error {
 // else have their turn for a moment.
 func (s *Service) endEach(ctx context.Context, live []hearth.Session) error {
 	for _, session := range slices.Backward(live) {
-		if _, err := s.Terminate(ctx, session.ID); err != nil {
+		// To ask is quick, and who was asked can be named.
+		if _, err := s.Terminate(context.WithoutCancel(ctx), session.ID); err != nil {
 			return err
 		}
 	}
