@@ -25,15 +25,13 @@ func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.Dr
 			return f.refused
 		}
 		if lost == nil {
-			// It may be killed yet, before it has cleared up behind itself.
-			d.unlockedSoon(ctx)
-			return d.clear()
+			return d.clearSoon(ctx)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if done, err := d.followFile(f); done || err != nil {
-			return errors.Join(err, d.clear())
+			return errors.Join(err, d.clearSoon(ctx))
 		}
 		// A shim that is killed loses its connections a moment before its lock.
 		if d.unlockedSoon(ctx) {
@@ -112,6 +110,13 @@ func (d *driver) clear() error {
 		return hearth.Internal(err, "remove what the driver of session "+d.sessionID+" left")
 	}
 	return nil
+}
+
+// clearSoon clears behind a shim that has told its exit, and may be killed yet
+// before it has cleared up itself. A server that leaves waits for that, too.
+func (d *driver) clearSoon(ctx context.Context) error {
+	d.unlockedSoon(context.WithoutCancel(ctx))
+	return d.clear()
 }
 
 // followFile reports whether the journal had the exit.
