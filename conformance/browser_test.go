@@ -103,6 +103,7 @@ func notebookPage(t *testing.T, c *client) {
 	g := newGate(t)
 	id := b.run("print('at the gate', flush=True)" + g.code())
 	g.reached()
+	c.awaitCalculation(id, types.CalculationExecutionStateRunning) // the code may be ahead of its record
 	b.has(b.do("GET", b.page, nil), "RUNNING", `http-equiv="refresh"`)
 	same(t, "status of more code", b.do("POST", b.page+"/calculations", url.Values{"code": {"mine"}}), http.StatusConflict)
 	if !strings.Contains(b.text, ">\nmine</textarea>") || !strings.Contains(b.text, "Session is in the BUSY state") {
