@@ -302,21 +302,33 @@ type Object struct {
 	URI         string // s3://bucket/key
 	ContentType string // "" is the store's default
 	Encryption  *Encryption
+	Ownership
 }
+
+// Ownership says whose a bucket has to be, and whose an object in it is.
+type Ownership struct {
+	BucketOwner string // account id that the bucket has to belong to; "" is any
+	ACL         string // BucketOwnerFullControl, or "" for the store's own
+}
+
+// BucketOwnerFullControl is the one ACL of results that Athena knows
+// (API_AclConfiguration).
+const BucketOwnerFullControl = "BUCKET_OWNER_FULL_CONTROL"
 
 // Objects keeps results under s3:// URIs.
 type Objects interface {
 	// Check tells whether Put would take the object, as far as that can be known
 	// without its content. It returns KindInvalid for an impossible URI and for
 	// encryption that the store does not have, KindNotFound when there is no
-	// such bucket, and KindUnavailable when the store is down.
+	// such bucket, KindDenied when the store refuses the server, and
+	// KindUnavailable when it is down.
 	Check(ctx context.Context, o Object) error
 	// Put writes the whole object, encrypted as it says, or nothing. It returns
 	// the errors of Check, KindUnavailable also when the store is full, and an
 	// error of content as it is.
 	Put(ctx context.Context, o Object, content io.Reader) error
-	// Open returns KindNotFound when there is no such object, and
-	// KindUnavailable when it cannot be decrypted. So do reads: they never give
-	// other bytes than were put.
+	// Open returns KindNotFound when there is no such object, KindDenied, and
+	// KindUnavailable when the store is down or the object cannot be decrypted.
+	// So do reads, which end with ctx: they never give other bytes than were put.
 	Open(ctx context.Context, uri string) (io.ReadSeekCloser, error)
 }

@@ -99,6 +99,16 @@ type SessionConfiguration struct {
 	WorkingDirectory string // s3:// location of its calculations' results
 	IdleTimeout      time.Duration
 	Encryption       *Encryption // of results; nil when not asked for
+	Ownership                    // of what is in WorkingDirectory
+}
+
+// Object gives a result or a log of the session the form that it is to have.
+func (c SessionConfiguration) Object(uri, contentType string) Object {
+	o := Object{URI: uri, ContentType: contentType, Encryption: c.Encryption}
+	if strings.HasPrefix(uri, c.WorkingDirectory+"/") {
+		o.Ownership = c.Ownership // logs may be in another bucket, of somebody else
+	}
+	return o
 }
 
 // StartPhase is one part of a driver's start and what it took.

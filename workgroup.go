@@ -26,6 +26,10 @@ type WorkGroupSettings struct {
 	Encryption          *Encryption
 	EngineConfiguration *EngineConfiguration // defaults for sessions; nil when none
 
+	// Of the results, in stores that have owners and ACLs: not the built-in one.
+	ExpectedBucketOwner string `json:",omitzero"`
+	ACL                 string `json:",omitzero"`
+
 	// Settings of Athena's SQL half, and of AWS's other services, that clients
 	// read back and that change nothing here, unless one says so.
 	EnforceConfiguration    bool
@@ -33,8 +37,6 @@ type WorkGroupSettings struct {
 	RequesterPays           bool            `json:",omitzero"`
 	MinimumEncryption       bool            `json:",omitzero"` // no session without Encryption, unless EnforceConfiguration is on
 	BytesScannedCutoff      int64           `json:",omitzero"` // 0 when none
-	ExpectedBucketOwner     string          `json:",omitzero"`
-	ACL                     string          `json:",omitzero"`
 	ContentKey              string          `json:",omitzero"` // KMS key of notebooks and code: none are taken with it
 	AdditionalConfiguration string          `json:",omitzero"`
 	ManagedResults          *ManagedResults `json:",omitzero"`

@@ -99,6 +99,10 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 	if s.objects, err = objects.Open(s.at.objectsDir()); err != nil {
 		return nil, err
 	}
+	stores, err := everywhere(settings, s.objects)
+	if err != nil {
+		return nil, err
+	}
 	quotas, err := quotasOf(settings)
 	if err != nil {
 		return nil, err
@@ -107,7 +111,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 	s.sessions = sessions.New(sessions.Config{
 		Store:       s.store,
 		Drivers:     s.drivers(),
-		Objects:     s.objects,
+		Objects:     stores,
 		Quotas:      quotas,
 		Memory:      settings.Memory(),
 		KeepDrivers: settings.KeepDrivers.Duration,
@@ -253,8 +257,10 @@ func (s *server) Run(ctx context.Context) error {
 // prepare makes what a first start lacks, and takes up the sessions that the
 // server before left.
 func (s *server) prepare(ctx context.Context) error {
-	if err := s.objects.CreateBucket(ctx, resultsBucket); err != nil && hearth.KindOf(err) != hearth.KindExists {
-		return err
+	if s.settings.Buckets().Store(resultsBucket) == hearth.BuiltIn {
+		if err := s.objects.CreateBucket(ctx, resultsBucket); err != nil && hearth.KindOf(err) != hearth.KindExists {
+			return err
+		}
 	}
 	if err := s.ensureWorkGroups(ctx); err != nil {
 		return err

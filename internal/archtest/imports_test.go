@@ -46,11 +46,14 @@ var rooms = map[string]room{
 
 	"internal/sessions": {[]string{".", "internal/faultpoint"}, none, "what decides knows nouns and ports only: no SQL, HTTP, AWS types or processes"},
 
-	"internal/driver":    {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
-	"internal/spark":     {[]string{".", "internal/shim"}, nil, "an adapter: it says which processes a shim runs"},
-	"internal/objects":   {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
-	"internal/sqlite":    {[]string{".", "internal/faultpoint"}, nil, "an adapter"},
-	"internal/storetest": {[]string{"."}, nil, "one suite for every store, knowing none"},
+	"internal/driver":  {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
+	"internal/spark":   {[]string{".", "internal/shim"}, nil, "an adapter: it says which processes a shim runs"},
+	"internal/objects": {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
+	"internal/remote":  {[]string{"."}, nil, "an adapter: it speaks to stores of others, and is no door to them"},
+	"internal/sqlite":  {[]string{".", "internal/faultpoint"}, nil, "an adapter"},
+
+	"internal/storetest":   {[]string{"."}, nil, "one suite for every store, knowing none"},
+	"internal/objectstest": {[]string{"."}, nil, "one suite for every store of objects, knowing none"},
 
 	"internal/athena":     {[]string{".", "internal/awsjson"}, none, "a front door: it translates and decides nothing"},
 	"internal/athena/gen": {none, none, "a program that writes shapes from the model"},
@@ -70,7 +73,7 @@ var rooms = map[string]room{
 }
 
 // testOnly are packages that no program may contain.
-var testOnly = []string{"testing", "internal/testenv", "internal/storetest"}
+var testOnly = []string{"testing", "internal/testenv", "internal/storetest", "internal/objectstest"}
 
 func TestImports(t *testing.T) {
 	packages := list(t)

@@ -137,6 +137,10 @@ type Config struct {
 	// workgroup without either is bound by [quota] alone.
 	WorkGroups map[string]WorkGroup `toml:"workgroups"`
 
+	// Stores are the tables [stores.NAME], one for each store beside this
+	// machine's disk. Default: none.
+	Stores map[string]Store `toml:"stores"`
+
 	// Throttle is the table [throttle]: how many calls of the Athena API are
 	// answered.
 	Throttle Throttle `toml:"throttle"`
@@ -203,6 +207,7 @@ func Load(path string) (Config, error) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+	absolute(c.Stores, dir)
 	return c, nil
 }
 
@@ -262,6 +267,9 @@ func (c Config) Check() error {
 		return err
 	}
 	if err := c.checkQuotas(); err != nil {
+		return err
+	}
+	if err := c.checkStores(); err != nil {
 		return err
 	}
 	if err := c.Throttle.check(); err != nil {

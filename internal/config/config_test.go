@@ -100,6 +100,14 @@ func TestLoad(t *testing.T) {
 			[workgroups."*"]
 			sessions = 5
 
+			[stores.lake]
+			buckets = ["lake-*", "results"]
+			endpoint = "https://s3.example.org"
+			region = "eu-west-1"
+			path_style = true
+			access_key_id = "KEY"
+			secret_access_key_file = "lake.secret"
+
 			[throttle]
 			rate = 20
 			burst = 50
@@ -129,14 +137,15 @@ func TestLoad(t *testing.T) {
 	})
 
 	for name, c := range map[string]struct{ text, want string }{
-		"an unknown setting":        {"region = \"x\"\n\nlisten_on = \"127.0.0.1:1\"\n", "line 3: listen_on is no setting"},
-		"an unknown table":          {"[tls]\ncert = \"x\"\n", "line 1: tls is no setting"},
-		"a setting of another type": {"region = \"x\"\nmax_body = \"many\"\n", "line 2: max_body cannot be of the type string"},
-		"an unknown quota":          {"[workgroups.etl]\nsession = 2\n", "line 2: workgroups.etl.session is no setting"},
-		"a time without a unit":     {"region = \"x\"\nheartbeat = \"5\"\n", "line 2"},
-		"a time as a number":        {"heartbeat = 5\n", "5 is not a time span"},
-		"what is not TOML":          {"listen\n", "line 1"},
-		"a setting given twice":     {"region = \"x\"\nregion = \"y\"\n", "region"},
+		"an unknown setting":         {"region = \"x\"\n\nlisten_on = \"127.0.0.1:1\"\n", "line 3: listen_on is no setting"},
+		"an unknown table":           {"[tls]\ncert = \"x\"\n", "line 1: tls is no setting"},
+		"a setting of another type":  {"region = \"x\"\nmax_body = \"many\"\n", "line 2: max_body cannot be of the type string"},
+		"an unknown quota":           {"[workgroups.etl]\nsession = 2\n", "line 2: workgroups.etl.session is no setting"},
+		"a time without a unit":      {"region = \"x\"\nheartbeat = \"5\"\n", "line 2"},
+		"a time as a number":         {"heartbeat = 5\n", "5 is not a time span"},
+		"what is not TOML":           {"listen\n", "line 1"},
+		"an unknown part of a store": {"[stores.lake]\nsecret_access_key = \"x\"\n", "line 2: stores.lake.secret_access_key is no setting"},
+		"a setting given twice":      {"region = \"x\"\nregion = \"y\"\n", "region"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			_, err := load(t, c.text)
@@ -222,6 +231,25 @@ func TestCheck(t *testing.T) {
 		"workgroups": {func(c *config.Config) {
 			c.WorkGroups = map[string]config.WorkGroup{"e t l": {}}
 		}},
+		"stores": {func(c *config.Config) { c.Stores = map[string]config.Store{"La ke": {Buckets: []string{"a"}}} }},
+		"stores.lake.buckets": {
+			lake(func(s *config.Store) { s.Buckets = nil }),
+			lake(func(s *config.Store) { s.Buckets = []string{"s3://a"} }),
+			func(c *config.Config) {
+				c.Stores = map[string]config.Store{"archive": {Buckets: []string{"a*"}}, "lake": {Buckets: []string{"a*"}}}
+			},
+		},
+		"stores.lake.endpoint": {
+			lake(func(s *config.Store) { s.Endpoint = "s3.example.org" }),
+			lake(func(s *config.Store) { s.Endpoint = "ftp://s3.example.org" }),
+			lake(func(s *config.Store) { s.Endpoint = "https://KEY:SECRET@s3.example.org" }),
+		},
+		"stores.lake.region":  {lake(func(s *config.Store) { s.Region = "US East" })},
+		"stores.lake.profile": {lake(func(s *config.Store) { s.Profile = "p" })},
+		"stores.lake.secret_access_key_file": {
+			lake(func(s *config.Store) { s.AccessKeyID = "" }),
+			lake(func(s *config.Store) { s.SecretAccessKeyFile = "" }),
+		},
 		"throttle.rate":  {func(c *config.Config) { c.Throttle.Rate = -1 }, func(c *config.Config) { c.Throttle.Rate = math.NaN() }},
 		"throttle.burst": {func(c *config.Config) { c.Throttle.Burst = -1 }},
 		"throttle.error": {func(c *config.Config) { c.Throttle.Error = "SlowDown" }},
@@ -236,6 +264,54 @@ func TestCheck(t *testing.T) {
 				wantInvalid(t, c.Check(), setting)
 			})
 		}
+	}
+}
+
+// lake changes a store that is fine.
+func lake(change func(*config.Store)) func(*config.Config) {
+	return func(c *config.Config) {
+		s := config.Store{Buckets: []string{"lake-*"}, Endpoint: "http://127.0.0.1:9000", AccessKeyID: "KEY", SecretAccessKeyFile: "secret"}
+		change(&s)
+		c.Stores = map[string]config.Store{"lake": s}
+	}
+}
+
+func TestStores(t *testing.T) {
+	c := config.Default()
+	lake(func(*config.Store) {})(&c)
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
+	if got := c.Buckets().Store("lake-1"); got != "lake" {
+		t.Errorf("lake-1 is in the store %q", got)
+	}
+	t.Run("a user in an endpoint is not repeated", func(t *testing.T) {
+		c := c
+		lake(func(s *config.Store) { s.Endpoint = "https://KEY:SECRET@s3.example.org" })(&c)
+		if err := c.Check(); strings.Contains(err.Error(), "SECRET") {
+			t.Error(err)
+		}
+	})
+
+	file := filepath.Join(t.TempDir(), "secret")
+	s := config.Store{SecretAccessKeyFile: file}
+	_, err := s.SecretAccessKey()
+	wantInvalid(t, err, file)
+	for content, want := range map[string]string{"wJalr/+=\n": "wJalr/+=", " x ": "x", "": "", "\n": "", "key = x": "", "a\nb": ""} {
+		t.Run(fmt.Sprintf("the secret in %q", content), func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.SecretAccessKey()
+			if want == "" {
+				wantInvalid(t, err, file)
+				if strings.Contains(err.Error(), content) && strings.TrimSpace(content) != "" {
+					t.Errorf("the error repeats the content: %v", err)
+				}
+			} else if got != want || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
 	}
 }
 

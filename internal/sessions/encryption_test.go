@@ -47,6 +47,29 @@ func TestEncryption(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the owner and the ACL of results go with them, and not with a log elsewhere", func(t *testing.T) {
+		w := newWorld(t)
+		w.group("owned", func(s *hearth.WorkGroupSettings) {
+			s.ExpectedBucketOwner, s.ACL = "123456789012", hearth.BucketOwnerFullControl
+			s.Monitoring = &hearth.Monitoring{S3: &hearth.S3Logging{Enabled: true, Location: "s3://logs/"}}
+		})
+		s, d := w.start(hearth.SessionRequest{WorkGroup: "owned"})
+		d.happens(hearth.DriverEvent{Type: hearth.DriverReady})
+		w.awaitSession(s.ID, hearth.SessionIdle)
+		c := w.submit(s.ID)
+		d.happens(hearth.DriverEvent{Type: hearth.CalculationEnded, CalculationID: c.ID, Outcome: hearth.OutcomeOK})
+		c = w.awaitCalculation(c.ID, hearth.CalculationCompleted)
+		w.drivers.logged(s.ID, "log\n")
+		d.happens(hearth.DriverEvent{Type: hearth.DriverExited, Exit: hearth.ExitIdle})
+		s = w.awaitSession(s.ID, hearth.SessionTerminated)
+		ours := hearth.Ownership{BucketOwner: "123456789012", ACL: hearth.BucketOwnerFullControl}
+		copies := s.Logs().Copies
+		for uri, want := range map[string]hearth.Ownership{c.StdoutURI(): ours, c.ResultDocumentURI(): ours, copies[0]: ours, copies[1]: {}} {
+			if got := w.objects.ownership(uri); got != want || w.objects.text(uri) == "" && uri == copies[1] {
+				t.Errorf("%s was put with %+v, want %+v", uri, got, want)
+			}
+		}
+	})
 	t.Run("no session starts with one that the store does not have", func(t *testing.T) {
 		w := newWorld(t)
 		w.group("encrypted", func(s *hearth.WorkGroupSettings) {

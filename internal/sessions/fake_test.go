@@ -186,12 +186,13 @@ type objects struct {
 	denied chan struct{} // has a token after each Put that found it down
 
 	encrypted map[string]*hearth.Encryption // by URI
+	owned     map[string]hearth.Ownership   // by URI
 }
 
 var errDown = errors.New("connection refused")
 
 func newObjects() *objects {
-	return &objects{byURI: map[string][]byte{}, encrypted: map[string]*hearth.Encryption{}, denied: make(chan struct{}, 100)}
+	return &objects{byURI: map[string][]byte{}, encrypted: map[string]*hearth.Encryption{}, owned: map[string]hearth.Ownership{}, denied: make(chan struct{}, 100)}
 }
 
 func (o *objects) Check(_ context.Context, object hearth.Object) error {
@@ -222,7 +223,7 @@ func (o *objects) Put(_ context.Context, object hearth.Object, content io.Reader
 		return err
 	}
 	text, err := io.ReadAll(content)
-	o.byURI[object.URI], o.encrypted[object.URI] = text, object.Encryption
+	o.byURI[object.URI], o.encrypted[object.URI], o.owned[object.URI] = text, object.Encryption, object.Ownership
 	return err
 }
 
@@ -250,6 +251,13 @@ func (o *objects) text(uri string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return string(o.byURI[uri])
+}
+
+// ownership tells what an object was put with.
+func (o *objects) ownership(uri string) hearth.Ownership {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.owned[uri]
 }
 
 // encryption tells how an object was put, and whether.

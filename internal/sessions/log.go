@@ -82,7 +82,7 @@ func (s *Service) publishLog(ctx context.Context, session hearth.Session, decisi
 		if err != nil {
 			return decision, fmt.Errorf("read the log of session %s: %w", session.ID, err)
 		}
-		copied := hearth.Object{URI: uri, ContentType: "text/plain; charset=utf-8", Encryption: session.Configuration.Encryption}
+		copied := session.Configuration.Object(uri, "text/plain; charset=utf-8")
 		faultpoint.At("log", "to be published")
 		err = errors.Join(s.objects.Put(ctx, copied, content), content.Close())
 		faultpoint.At("log", "published")

@@ -297,7 +297,7 @@ func refusedForGood(err error) bool {
 func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lost bool, reason string, end hearth.CalculationChange) error {
 	c := *f.calculation
 	put := func(uri, contentType string, content io.Reader) error {
-		return s.objects.Put(ctx, hearth.Object{URI: uri, ContentType: contentType, Encryption: f.session.Configuration.Encryption}, content)
+		return s.objects.Put(ctx, f.session.Configuration.Object(uri, contentType), content)
 	}
 	for stream, uri := range map[hearth.Stream]string{hearth.Stdout: c.StdoutURI(), hearth.Stderr: c.StderrURI()} {
 		content, err := driver.Output(ctx, c.ID, stream, 0)

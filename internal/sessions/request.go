@@ -140,6 +140,7 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 			WorkingDirectory: group.SessionDirectory(id),
 			IdleTimeout:      timeout,
 			Encryption:       group.Encryption,
+			Ownership:        hearth.Ownership{BucketOwner: group.ExpectedBucketOwner, ACL: group.ACL},
 		},
 		Monitoring: monitoring,
 		Tags:       tags,
@@ -155,13 +156,13 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 func (s *Service) checkPlaces(ctx context.Context, session hearth.Session) error {
 	c := session.Configuration
 	example := hearth.Calculation{WorkingDirectory: c.WorkingDirectory + "/" + session.ID} // as long as an id of its own
-	err := s.objects.Check(ctx, hearth.Object{URI: example.ResultDocumentURI(), Encryption: c.Encryption})
+	err := s.objects.Check(ctx, c.Object(example.ResultDocumentURI(), ""))
 	if refusedForGood(err) {
 		return hearth.Errorf(hearth.KindInvalid, "The results of WorkGroup %s cannot be kept: %s Mend that, or change its ResultConfiguration, and start the session again.", session.WorkGroup, hearth.MessageOf(err))
 	}
 	for _, uri := range session.Logs().Copies {
 		if err == nil {
-			err = s.objects.Check(ctx, hearth.Object{URI: uri, Encryption: c.Encryption})
+			err = s.objects.Check(ctx, c.Object(uri, ""))
 		}
 		if refusedForGood(err) {
 			return hearth.Errorf(hearth.KindInvalid, "The log cannot be kept: %s Change the MonitoringConfiguration of the session or of WorkGroup %s, and start the session again.", hearth.MessageOf(err), session.WorkGroup)

@@ -39,7 +39,7 @@ func TestSchema_JSON(t *testing.T) {
 	}
 	_, _, err := store.CreateSession(t.Context(), hearth.Session{
 		ID: "id", WorkGroup: "group", Tags: hearth.Tags{"k": "v"}, Monitoring: monitoring, StartedAt: now, ModifiedAt: now, EngineConfiguration: engine,
-		Configuration: hearth.SessionConfiguration{Encryption: encryption},
+		Configuration: hearth.SessionConfiguration{Encryption: encryption, Ownership: hearth.Ownership{BucketOwner: "2", ACL: "3"}},
 		Phases:        []hearth.StartPhase{{Name: "jvm", Took: time.Second}},
 	}, hearth.Quotas{}, nil)
 	if err != nil {
@@ -54,11 +54,12 @@ func TestSchema_JSON(t *testing.T) {
 		"engine_configuration FROM sessions": `{"CoordinatorDPUSize":1,"MaxConcurrentDPUs":2,"DefaultExecutorDPUSize":3,"AdditionalConfigs":{"a":"b"},"SparkProperties":{},` +
 			`"Classifications":[{"Name":"spark-defaults","Properties":{"c":"d"}}]}`,
 		"encryption FROM sessions": encryptionText,
+		"ownership FROM sessions":  `{"BucketOwner":"2","ACL":"3"}`,
 		"phases FROM sessions":     `[{"name":"jvm","took":1000000000}]`,
 		"configuration FROM work_groups": `{"ExecutionRole":"role","OutputLocation":"s3://hearth/","Encryption":` + encryptionText + `,` +
 			`"EngineConfiguration":{"CoordinatorDPUSize":0,"MaxConcurrentDPUs":0,"DefaultExecutorDPUSize":0,"AdditionalConfigs":null,"SparkProperties":null,"Classifications":null},` +
-			`"EnforceConfiguration":true,"PublishMetrics":false,"RequesterPays":true,"MinimumEncryption":true,"BytesScannedCutoff":1,` +
-			`"ExpectedBucketOwner":"2","ACL":"3","ContentKey":"4","AdditionalConfiguration":"5","ManagedResults":{"Enabled":false,"KMSKey":""},` +
+			`"ExpectedBucketOwner":"2","ACL":"3","EnforceConfiguration":true,"PublishMetrics":false,"RequesterPays":true,"MinimumEncryption":true,"BytesScannedCutoff":1,` +
+			`"ContentKey":"4","AdditionalConfiguration":"5","ManagedResults":{"Enabled":false,"KMSKey":""},` +
 			`"IdentityCenter":{"Enabled":null,"InstanceARN":""},"AccessGrants":{"Enabled":false,"UserLevelPrefix":null,"AuthenticationType":""},` +
 			`"Monitoring":` + monitoringText + `}`,
 		"tags FROM work_groups":    `{"k":"v"}`,

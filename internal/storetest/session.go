@@ -24,6 +24,7 @@ func (s suite) sessions(t *testing.T) {
 	full.Configuration = hearth.SessionConfiguration{
 		ExecutionRole: "role", WorkingDirectory: "s3://hearth/x", IdleTimeout: 20 * time.Minute,
 		Encryption: &hearth.Encryption{Option: "SSE_S3"},
+		Ownership:  hearth.Ownership{BucketOwner: "123456789012", ACL: hearth.BucketOwnerFullControl},
 	}
 	full.StateChangeReason = "a reason"
 	full.ModifiedAt, full.IdleSince = after(time.Second), after(2*time.Second)

@@ -1,0 +1,3 @@
+-- Whose the bucket of a session's results has to be, and whose the results are.
+
+ALTER TABLE sessions ADD COLUMN ownership TEXT; -- JSON

@@ -1,0 +1,84 @@
+package hearth
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// BuiltIn is the name of the store on the server's disk.
+const BuiltIn = ""
+
+// Buckets says which store has which buckets: by the store's name, the buckets'
+// names or patterns of them, in which * stands for any characters. The built-in
+// store has all others.
+type Buckets map[string][]string
+
+// Store gives the name of the store that has a bucket. A name wins over a
+// pattern, and a long pattern over a short one.
+func (b Buckets) Store(bucket string) string {
+	store, best := BuiltIn, ""
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		for _, pattern := range b[name] {
+			switch {
+			case pattern == bucket:
+				return name
+			case len(pattern) > len(best) && matches(pattern, bucket):
+				store, best = name, pattern
+			}
+		}
+	}
+	return store
+}
+
+// Named gives the buckets of a store that are known by name, sorted.
+func (b Buckets) Named(store string) []string {
+	named := slices.DeleteFunc(slices.Clone(b[store]), IsBucketPattern)
+	slices.Sort(named)
+	return slices.Compact(named)
+}
+
+// IsBucketPattern tells a pattern from a name.
+func IsBucketPattern(text string) bool { return strings.Contains(text, "*") }
+
+func matches(pattern, bucket string) bool {
+	begin, rest, found := strings.Cut(pattern, "*")
+	if !found {
+		return pattern == bucket
+	}
+	bucket, ok := strings.CutPrefix(bucket, begin)
+	for ok && !matches(rest, bucket) {
+		if bucket == "" {
+			return false
+		}
+		bucket = bucket[1:]
+	}
+	return ok
+}
+
+// Stores are Objects in several stores, each bucket in one of them.
+type Stores struct {
+	Buckets Buckets
+	ByName  map[string]Objects // all that Buckets names, and BuiltIn
+}
+
+// Check implements Objects.
+func (s Stores) Check(ctx context.Context, o Object) error { return s.of(o.URI).Check(ctx, o) }
+
+// Put implements Objects.
+func (s Stores) Put(ctx context.Context, o Object, content io.Reader) error {
+	return s.of(o.URI).Put(ctx, o, content)
+}
+
+// Open implements Objects.
+func (s Stores) Open(ctx context.Context, uri string) (io.ReadSeekCloser, error) {
+	return s.of(uri).Open(ctx, uri)
+}
+
+// of gives the store of a URI. What is none is the built-in store's to refuse.
+func (s Stores) of(uri string) Objects {
+	bucket, _, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+	return s.ByName[s.Buckets.Store(bucket)]
+}
