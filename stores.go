@@ -33,6 +33,16 @@ func (b Buckets) Store(bucket string) string {
 	return store
 }
 
+// All reports whether nothing is left to the built-in store.
+func (b Buckets) All() bool {
+	for _, patterns := range b {
+		if slices.Contains(patterns, "*") {
+			return true
+		}
+	}
+	return false
+}
+
 // Named gives the buckets of a store that are known by name, sorted.
 func (b Buckets) Named(store string) []string {
 	named := slices.DeleteFunc(slices.Clone(b[store]), IsBucketPattern)

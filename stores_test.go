@@ -29,6 +29,9 @@ func TestBuckets(t *testing.T) {
 	if got := (Buckets{"all": {"*"}}).Store("hearth"); got != "all" {
 		t.Errorf("* leaves hearth to the store %q", got)
 	}
+	if b.All() || !(Buckets{"lake": {"lake"}, "rest": {"a", "*"}}).All() {
+		t.Error("All is not whether there is a pattern for every bucket")
+	}
 	if got := b.Named("other"); len(got) != 1 || got[0] != "lake-results" {
 		t.Errorf("known by name are %v", got)
 	}

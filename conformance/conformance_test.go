@@ -59,6 +59,7 @@ func TestHearth(t *testing.T) {
 		{"encryption", encryption},
 		{"operations", operations},
 		{"backup", backup},
+		{"stores", stores},
 		{"disk full", diskFull},
 		{"large output", largeOutput},
 		{"many records", manyRecords},

@@ -20,13 +20,14 @@ import (
 )
 
 type doctorCommand struct {
-	Fix bool `help:"Remove what earlier servers left and nobody needs: files and processes of drivers whose sessions are not on record, and temporary files."`
+	Probe bool `help:"Also begin, and give up, an upload to each named bucket of the stores of others, which tells whether results can be written there. No object comes to be."`
+	Fix   bool `help:"Remove what earlier servers left and nobody needs: files and processes of drivers whose sessions are not on record, and temporary files."`
 }
 
 // Help is kong's long help.
 func (doctorCommand) Help() string {
-	return `Checks the data directory, the database, the disk, memory, Python, Java, the Spark engine, the address and what
-earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
+	return `Checks the data directory, the database, the disk, memory, stores of others, Python, Java, the Spark engine, the
+address and what earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
 and nothing of a session on record with it. The exit status is 1 when sessions cannot run as things are.`
 }
 
@@ -51,6 +52,7 @@ type finding struct {
 // doctor checks one machine and one data directory. Unless it is to fix what it
 // finds, it changes nothing.
 type doctor struct {
+	probe    bool // write to stores as far as that leaves nothing
 	fix      bool
 	settings config.Config
 	at       home
@@ -61,7 +63,7 @@ type doctor struct {
 func (c *doctorCommand) Run(m *Main, g *globals) error {
 	ctx, cancel := m.interruptible()
 	defer cancel()
-	d := &doctor{fix: c.Fix}
+	d := &doctor{probe: c.Probe, fix: c.Fix}
 	if err := d.examine(ctx, g); err != nil {
 		return err
 	}
@@ -109,6 +111,7 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	d.database(ctx)
 	d.disk()
 	d.memory(ctx)
+	d.stores(ctx)
 	d.engine(ctx)
 	d.server(ctx)
 	return ctx.Err()

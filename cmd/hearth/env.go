@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"hearth/internal/config"
@@ -24,6 +25,8 @@ run; the address is then where it would listen.`
 
 // variable is one of an AWS client's environment variables.
 type variable struct{ name, value string }
+
+const endpointS3 = "AWS_ENDPOINT_URL_S3"
 
 // notOurs are variables that would lead an AWS client elsewhere.
 var notOurs = []string{"AWS_SESSION_TOKEN", "AWS_PROFILE"}
@@ -48,11 +51,16 @@ func (envCommand) Run(m *Main, g *globals) error {
 	}
 	variables := []variable{
 		{"AWS_ENDPOINT_URL_ATHENA", address},
-		{"AWS_ENDPOINT_URL_S3", address},
+		{endpointS3, address},
 		{"AWS_ACCESS_KEY_ID", c.keys.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", c.keys.SecretAccessKey},
 		{"AWS_REGION", c.region},
 		{"AWS_DEFAULT_REGION", c.region},
+	}
+	unset := notOurs
+	if settings.Buckets().All() { // no object is here to be read
+		variables = slices.DeleteFunc(variables, func(v variable) bool { return v.name == endpointS3 })
+		unset = append([]string{endpointS3}, notOurs...)
 	}
 	if g.json() {
 		values := make(map[string]string)
@@ -64,7 +72,7 @@ func (envCommand) Run(m *Main, g *globals) error {
 	for _, v := range variables {
 		fmt.Fprintf(m.Stdout, "export %s=%s\n", v.name, quoted(v.value))
 	}
-	_, err = fmt.Fprintln(m.Stdout, "unset", strings.Join(notOurs, " "))
+	_, err = fmt.Fprintln(m.Stdout, "unset", strings.Join(unset, " "))
 	return err
 }
 

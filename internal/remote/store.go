@@ -170,11 +170,15 @@ func (s *Store) Check(ctx context.Context, o hearth.Object) error {
 	return nil
 }
 
-// Reach tells whether a bucket is there, without a change to anything. It
-// returns KindNotFound, KindDenied and KindUnavailable.
+// Reach tells whether a bucket is there, or with "" whether the store is, without
+// a change to anything. It returns KindNotFound, KindDenied and KindUnavailable.
 func (s *Store) Reach(ctx context.Context, bucket string) error {
 	asking, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
+	if bucket == "" {
+		_, err := s.client.ListBuckets(asking, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)})
+		return s.failure(ctx, err, address{})
+	}
 	_, err := s.client.HeadBucket(asking, &s3.HeadBucketInput{Bucket: &bucket})
 	return s.failure(ctx, err, address{bucket: bucket})
 }

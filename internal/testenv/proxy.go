@@ -6,16 +6,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy is a line to a server that can be cut.
 type Proxy struct {
 	URL string
 
-	to   string
-	mu   sync.Mutex
-	cut  bool
-	open map[net.Conn]bool
+	to      string
+	refused chan struct{} // has a token after a connection came while the line was cut
+	mu      sync.Mutex
+	cut     bool
+	open    map[net.Conn]bool
 }
 
 // ProxyTo opens a line to the server at a URL. It ends with the test.
@@ -25,7 +27,10 @@ func ProxyTo(t testing.TB, url string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{URL: "http://" + listener.Addr().String(), to: strings.TrimPrefix(url, "http://"), open: map[net.Conn]bool{}}
+	p := &Proxy{
+		URL: "http://" + listener.Addr().String(), to: strings.TrimPrefix(url, "http://"),
+		refused: make(chan struct{}, 1), open: map[net.Conn]bool{},
+	}
 	var carrying sync.WaitGroup
 	carrying.Go(func() {
 		for {
@@ -49,8 +54,23 @@ func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = true
+	select {
+	case <-p.refused: // of an earlier cut
+	default:
+	}
 	for c := range p.open {
 		c.Close()
+	}
+}
+
+// AwaitRefused waits until somebody has tried to use the line since it was cut,
+// or since the last time.
+func (p *Proxy) AwaitRefused(t testing.TB) {
+	t.Helper()
+	select {
+	case <-p.refused:
+	case <-time.After(patience):
+		t.Fatalf("nobody tried to use the line to %s within %v", p.to, patience)
 	}
 }
 
@@ -67,8 +87,13 @@ func (p *Proxy) admit(c net.Conn) bool {
 	defer p.mu.Unlock()
 	if !p.cut {
 		p.open[c] = true
+		return true
 	}
-	return !p.cut
+	select {
+	case p.refused <- struct{}{}:
+	default:
+	}
+	return false
 }
 
 func (p *Proxy) carry(near net.Conn) {

@@ -140,6 +140,16 @@ func (s *Server) end(signal syscall.Signal) {
 	s.exited = nil
 }
 
+// Log is what the server has logged since the test's beginning.
+func (s *Server) Log() string {
+	s.t.Helper()
+	log, err := os.ReadFile(s.log)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(log)
+}
+
 // PID is the number of the process that was started last.
 func (s *Server) PID() int { return s.command.Process.Pid }
 
