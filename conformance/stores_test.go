@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +91,52 @@ secret_access_key_file = "lake.secret"
 	t.Run("other buckets are on the disk", func(t *testing.T) {
 		c := c.in(t)
 		same(t, "stdout", c.run(c.start(), "print('hello')"), "hello\n")
+	})
+	t.Run("a large output passes through no memory", func(t *testing.T) {
+		c, there := c.in(t), there.in(t)
+		const lines = 48 << 10
+		got := c.ended(c.begin(session, fmt.Sprintf("for i in range(%d): print(f'{i:01023}')", lines)))
+		same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(*got.Result.StdOutS3Uri, "s3://"), "/")
+		head := must(there.s3.HeadObject(there.ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key}))(t)
+		same(t, "ContentLength", aws.ToInt64(head.ContentLength), int64(lines<<10))
+		output, _, _ := outcome(t, c.Command("calculations", "output", *got.CalculationExecutionId))
+		same(t, "the last line that hearth prints", output[max(0, len(output)-1024):], fmt.Sprintf("%01023d\n", lines-1))
+		most := mostMemory(t, c.PID())
+		t.Logf("the server took %d MiB at the most", most)
+		if most > mostMiB {
+			t.Errorf("that is more than %d MiB", mostMiB)
+		}
+	})
+	t.Run("output is followed", func(t *testing.T) {
+		c := c.in(t)
+		gate := newGate(t)
+		calculation := c.begin(session, "print('before', flush=True)\n"+gate.code()+"print('after')")
+		gate.reached()
+		now, _, _ := outcome(t, c.Command("calculations", "output", calculation))
+		same(t, "what there is now", now, "before\n")
+		follow := c.Command("calculations", "output", calculation, "--follow")
+		out := must(follow.StdoutPipe())(t)
+		if err := follow.Start(); err != nil {
+			t.Fatal(err)
+		}
+		line := make([]byte, len("before\n"))
+		must(io.ReadFull(out, line))(t)
+		same(t, "what comes first", string(line), "before\n")
+		gate.open()
+		same(t, "what comes then", string(must(io.ReadAll(out))(t)), "after\n")
+		if err := follow.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("hearth run", func(t *testing.T) {
+		c := c.in(t)
+		stdout, stderr, status := outcome(t, c.Command("run", "--workgroup", "lake", "-c", "print('hello')\n1 + 1"))
+		same(t, "exit status", status, 0)
+		same(t, "stdout", stdout, "hello\n2\n")
+		if !strings.Contains(stderr, "s3://lake-results/results/") {
+			t.Errorf("stderr is %s", stderr)
+		}
 	})
 	t.Run("SSE_KMS is the store's to carry out", func(t *testing.T) {
 		c, there := c.in(t), there.in(t)

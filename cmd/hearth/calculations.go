@@ -15,7 +15,7 @@ type calculationCommands struct {
 	Start  calculationsStart  `cmd:"" help:"Run code in a session and print the calculation's id."`
 	List   calculationsList   `cmd:"" help:"List the calculations of a session, newest first."`
 	Show   calculationsShow   `cmd:"" help:"Show all about a calculation."`
-	Output calculationsOutput `cmd:"" help:"Print what a calculation printed, and what it prints until it ends."`
+	Output calculationsOutput `cmd:"" help:"Print what a calculation has printed, or with -f what it prints until it ends."`
 	Stop   calculationsStop   `cmd:"" help:"Stop a calculation and wait until its code has stopped."`
 }
 
@@ -108,6 +108,7 @@ func (s *calculationsShow) Run(m *Main, g *globals) error {
 type calculationsOutput struct {
 	ID     string `arg:"" name:"calculation" help:"Id of the calculation."`
 	Stderr bool   `help:"Print what went to stderr, errors among it."`
+	Follow bool   `short:"f" help:"Go on with what is printed from now on, until the calculation has ended."`
 }
 
 func (s *calculationsOutput) Run(m *Main, g *globals) error {
@@ -116,11 +117,15 @@ func (s *calculationsOutput) Run(m *Main, g *globals) error {
 		stream = hearth.Stderr
 	}
 	return m.ask(g, func(ctx context.Context, c *client) error {
+		copyOutput := c.copyWritten
+		if s.Follow {
+			copyOutput = c.copyOutput
+		}
 		if !g.json() {
-			return c.copyOutput(ctx, s.ID, stream, m.Stdout)
+			return copyOutput(ctx, s.ID, stream, m.Stdout)
 		}
 		var output strings.Builder
-		if err := c.copyOutput(ctx, s.ID, stream, &output); err != nil {
+		if err := copyOutput(ctx, s.ID, stream, &output); err != nil {
 			return err
 		}
 		return printJSON(m.Stdout, map[hearth.Stream]string{stream: output.String()})
@@ -146,6 +151,17 @@ func (s *calculationsStop) Run(m *Main, g *globals) error {
 		_, err = fmt.Fprintln(m.Stdout, value(calculation.Status.State))
 		return err
 	})
+}
+
+// copyWritten writes what a calculation has written to a stream until now.
+func (c *client) copyWritten(ctx context.Context, id string, stream hearth.Stream, w io.Writer) error {
+	body, err := c.written(ctx, id, stream)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(w, body)
+	return err
 }
 
 // copyOutput writes what a calculation writes to a stream until it has ended.

@@ -194,18 +194,19 @@ func (c *client) log(ctx context.Context, session string, offset int64, follow b
 	return c.get(ctx, "/v1/sessions/"+url.PathEscape(session)+"/log?"+query.Encode())
 }
 
-// object reads an s3:// object from the server's S3 endpoint.
-func (c *client) object(ctx context.Context, uri string) ([]byte, error) {
-	key, ok := strings.CutPrefix(uri, "s3://")
-	if !ok {
-		return nil, fmt.Errorf("%q is not an s3:// location", uri)
-	}
-	response, err := c.send(ctx, sigv4.ServiceS3, http.MethodGet, "/"+key, http.Header{}, nil)
+// written opens what a calculation has written to a stream until now.
+func (c *client) written(ctx context.Context, calculation string, stream hearth.Stream) (io.ReadCloser, error) {
+	return c.get(ctx, "/v1/calculations/"+url.PathEscape(calculation)+"/"+string(stream)+"?follow=false")
+}
+
+// result reads the result document of a calculation that has ended.
+func (c *client) result(ctx context.Context, calculation string) ([]byte, error) {
+	body, err := c.get(ctx, "/v1/calculations/"+url.PathEscape(calculation)+"/result")
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	return io.ReadAll(response.Body)
+	defer body.Close()
+	return io.ReadAll(body)
 }
 
 // send signs and sends a request. When the server does not answer it is looked

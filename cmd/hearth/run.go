@@ -240,7 +240,7 @@ func (r *run) execute(p program, stdout, stderr io.Writer) error {
 // show prints what the program showed: the value of its last expression among
 // it, and a line of text for each figure.
 func (r *run) show() error {
-	document, err := r.client.object(r.leave, value(value(r.calculation.Result).ResultS3URI)+"result.json")
+	document, err := r.client.result(r.leave, value(r.calculation.CalculationExecutionID))
 	if err != nil {
 		return err
 	}

@@ -193,7 +193,7 @@ func (c *Console) tail(ctx context.Context, calculationID string, name hearth.St
 		end, err = io.ReadAll(io.LimitReader(content, maxShown))
 	}
 	if err != nil {
-		return "", false, hearth.Internal(err, "reading "+string(name)+" of calculation "+calculationID)
+		return "", false, fmt.Errorf("read %s of calculation %s: %w", name, calculationID, err)
 	}
 	if start > 0 {
 		if _, lines, found := bytes.Cut(end, []byte("\n")); found && len(lines) > 0 {

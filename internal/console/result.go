@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"maps"
@@ -34,7 +35,7 @@ func (c *Console) results(ctx context.Context, calculation hearth.Calculation) (
 	defer content.Close()
 	text, err := io.ReadAll(io.LimitReader(content, maxResult+1))
 	if err != nil {
-		return nil, hearth.Internal(err, "reading the result of calculation "+calculation.ID)
+		return nil, fmt.Errorf("read the result of calculation %s: %w", calculation.ID, err)
 	}
 	if len(text) > maxResult {
 		return nil, hearth.Errorf(hearth.KindUnavailable, "The results are too large to be shown here. They are in %s.", calculation.ResultDocumentURI())

@@ -4,12 +4,15 @@
 //
 //	GET /v1/sessions/{id}                               a Session as JSON
 //	GET /v1/sessions/{id}/log?offset=N&follow=true      bytes, until its driver has exited; of now without follow
-//	GET /v1/calculations/{id}/{stdout|stderr}?offset=N  bytes, until it has ended
+//	GET /v1/calculations/{id}/{stdout|stderr}?offset=N  bytes, until it has ended; of now with follow=false
+//	GET /v1/calculations/{id}/result                    the result document, when it has ended
 //
-// Errors have the form of the Athena API's.
+// What is of now can be read in parts, by Range. Errors have the form of the
+// Athena API's.
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +32,8 @@ type Sessions interface {
 	Events(ctx context.Context, sessionID string) ([]hearth.Event, error)
 	Log(ctx context.Context, sessionID string, offset int64, follow bool) (io.ReadCloser, error)
 	Output(ctx context.Context, calculationID string, stream hearth.Stream, offset int64) (io.ReadCloser, error)
+	Written(ctx context.Context, calculationID string, stream hearth.Stream) (io.ReadSeekCloser, error)
+	Result(ctx context.Context, calculationID string) (io.ReadSeekCloser, error)
 }
 
 // Session is the answer about a session: what the Athena API has no members for.
@@ -70,6 +75,7 @@ func Handler(s Sessions, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /v1/sessions/{id}", h.answer(h.session))
 	mux.HandleFunc("GET /v1/sessions/{id}/log", h.answer(h.sessionLog))
 	mux.HandleFunc("GET /v1/calculations/{id}/{stream}", h.answer(h.output))
+	mux.HandleFunc("GET /v1/calculations/{id}/result", h.answer(h.result))
 	mux.HandleFunc("/", h.answer(nothing))
 	return mux
 }
@@ -153,7 +159,19 @@ func (h *handler) output(w http.ResponseWriter, r *http.Request) error {
 	if stream != hearth.Stdout && stream != hearth.Stderr {
 		return nothing(w, r)
 	}
-	offset, err := offsetOf(r.URL.Query().Get("offset"))
+	query := r.URL.Query()
+	follow, err := followOf(cmp.Or(query.Get("follow"), "true"))
+	if err != nil {
+		return err
+	}
+	if !follow {
+		content, err := h.sessions.Written(r.Context(), r.PathValue("id"), stream)
+		if err != nil {
+			return err
+		}
+		return h.whole(w, r, "text/plain; charset=utf-8", content)
+	}
+	offset, err := offsetOf(query.Get("offset"))
 	if err != nil {
 		return err
 	}
@@ -181,6 +199,42 @@ func (h *handler) sessionLog(w http.ResponseWriter, r *http.Request) error {
 	return h.stream(w, r, content)
 }
 
+func (h *handler) result(w http.ResponseWriter, r *http.Request) error {
+	content, err := h.sessions.Result(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return h.whole(w, r, "application/json", content)
+}
+
+// whole answers with what is there, or the part of it that a Range asks for.
+func (h *handler) whole(w http.ResponseWriter, r *http.Request, contentType string, content io.ReadSeekCloser) error {
+	defer content.Close()
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("X-Content-Type-Options", "nosniff")
+	reading := &source{ReadSeeker: content}
+	http.ServeContent(w, r, "", time.Time{}, reading)
+	if reading.err != nil {
+		h.cutOff(r, header, reading.err)
+	}
+	return nil
+}
+
+// source remembers what stopped reading.
+type source struct {
+	io.ReadSeeker
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.ReadSeeker.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
 // stream answers with what is read as it comes.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, content io.ReadCloser) error {
 	defer content.Close()
@@ -191,13 +245,18 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, content io.Read
 		return nil // nothing to wait for
 	}
 	if err := send(w, content); err != nil {
-		if r.Context().Err() == nil {
-			h.log.WarnContext(r.Context(), "output was cut off", "path", r.URL.Path, "request", header.Get("X-Amzn-Requestid"), "error", err)
-		}
-		// The client must not take this for the end of the output.
-		panic(http.ErrAbortHandler)
+		h.cutOff(r, header, err)
 	}
 	return nil
+}
+
+// cutOff ends an answer that has begun. The client must not take that for the
+// end of the output.
+func (h *handler) cutOff(r *http.Request, header http.Header, err error) {
+	if r.Context().Err() == nil {
+		h.log.WarnContext(r.Context(), "output was cut off", "path", r.URL.Path, "request", header.Get("X-Amzn-Requestid"), "error", err)
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func offsetOf(text string) (int64, error) {

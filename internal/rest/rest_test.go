@@ -28,8 +28,9 @@ type application struct {
 	events  []hearth.Event
 	err     error
 	output  io.ReadCloser
-	asked   chan int64 // offsets
-	follow  bool       // whether the log was asked for with it
+	written io.ReadSeeker // until now
+	asked   chan int64    // offsets
+	follow  bool          // whether the log was asked for with it
 }
 
 const (
@@ -67,6 +68,24 @@ func (a *application) Output(ctx context.Context, id string, stream hearth.Strea
 	context.AfterFunc(ctx, func() { a.output.Close() })
 	return a.output, nil
 }
+
+func (a *application) Written(_ context.Context, id string, stream hearth.Stream) (io.ReadSeekCloser, error) {
+	if id != calculationID || stream != hearth.Stdout {
+		return nil, hearth.Errorf(hearth.KindNotFound, "Calculation %s has not begun.", id)
+	}
+	return unclosed{a.written}, nil
+}
+
+func (a *application) Result(_ context.Context, id string) (io.ReadSeekCloser, error) {
+	if id != calculationID {
+		return nil, hearth.CalculationNotFound(id)
+	}
+	return unclosed{strings.NewReader(`{"outputs":[]}`)}, nil
+}
+
+type unclosed struct{ io.ReadSeeker }
+
+func (unclosed) Close() error { return nil }
 
 func serve(t *testing.T, a *application) string {
 	t.Helper()
@@ -185,7 +204,7 @@ func TestSession(t *testing.T) {
 		{"GET", "/v1/calculations/x"},
 		{"POST", "/v1/sessions/" + sessionID},
 		{"DELETE", "/v1/sessions/" + sessionID},
-		{"GET", "/v1/calculations/" + calculationID + "/result"},
+		{"GET", "/v1/calculations/" + calculationID + "/results"},
 	} {
 		t.Run("nothing at "+c.method+" "+c.path, func(t *testing.T) {
 			wantError(t, do(t, c.method, url+c.path), http.StatusNotFound, "ResourceNotFoundException")
@@ -259,6 +278,84 @@ func TestOutput(t *testing.T) {
 		})
 	}
 }
+
+func TestWritten(t *testing.T) {
+	url := serve(t, &application{written: strings.NewReader("0123456789")}) + "/v1/calculations/"
+	stdout := url + calculationID + "/stdout?follow=false"
+
+	t.Run("is what there is now", func(t *testing.T) {
+		response := get(t, stdout)
+		if got := read(t, response); got != "0123456789" || response.ContentLength != 10 {
+			t.Errorf("%q, %d", got, response.ContentLength)
+		}
+	})
+	for part, want := range map[string]string{"bytes=2-4": "234", "bytes=7-": "789", "bytes=-2": "89"} {
+		t.Run(part, func(t *testing.T) {
+			response := ranged(t, stdout, part)
+			if got := read(t, response); got != want || response.StatusCode != http.StatusPartialContent {
+				t.Errorf("%s %q, want %q", response.Status, got, want)
+			}
+		})
+	}
+	t.Run("has nothing behind its end", func(t *testing.T) {
+		if response := ranged(t, stdout, "bytes=10-"); response.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+			t.Error(response.Status)
+		}
+	})
+	t.Run("that breaks does not look whole", func(t *testing.T) {
+		broken := &breaking{strings.NewReader("0123456789")}
+		response, err := http.Get(serve(t, &application{written: broken}) + "/v1/calculations/" + calculationID + "/stdout?follow=false")
+		if err != nil {
+			return // nothing of it had come yet
+		}
+		defer response.Body.Close()
+		if body, err := io.ReadAll(response.Body); err == nil {
+			t.Errorf("it ended well: %q", body)
+		}
+	})
+	t.Run("of a calculation that has not begun", func(t *testing.T) {
+		wantError(t, get(t, url+calculationID+"/stderr?follow=false"), http.StatusNotFound, "ResourceNotFoundException")
+	})
+	t.Run("refuses another follow", func(t *testing.T) {
+		wantError(t, get(t, url+calculationID+"/stdout?follow=no"), http.StatusBadRequest, "InvalidRequestException")
+	})
+
+	t.Run("the result document", func(t *testing.T) {
+		response := get(t, url+calculationID+"/result")
+		if got := read(t, response); got != `{"outputs":[]}` || response.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%q, %q", got, response.Header)
+		}
+		wantError(t, get(t, url+"other/result"), http.StatusNotFound, "ResourceNotFoundException")
+	})
+}
+
+func ranged(t *testing.T, url, part string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Range", part)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	return response
+}
+
+// breaking gives half of what it has.
+type breaking struct{ *strings.Reader }
+
+func (b *breaking) Read(p []byte) (int, error) {
+	if b.Len() <= 5 {
+		return 0, errors.New("disk failure")
+	}
+	return b.Reader.Read(p[:min(len(p), 5)])
+}
+
+// WriteTo would go around Read.
+func (*breaking) WriteTo(io.Writer) (int64, error) { return 0, errors.New("disk failure") }
 
 func TestLog(t *testing.T) {
 	address := "/v1/sessions/" + sessionID + "/log"
