@@ -111,6 +111,10 @@ type Logs struct {
 // by itself writes its log to standard error, and there it is looked for.
 const driverLog = "/SPARK_DRIVER/stderr"
 
+// ManagedLog is where managed logging has the log of a session that has this
+// WorkingDirectory.
+func ManagedLog(directory string) string { return directory + "/logs" + driverLog }
+
 // Logs gives the places of the session's log, as its Monitoring has them.
 // Managed logging is on unless it is turned off (Athena's user guide).
 func (s Session) Logs() Logs {
@@ -120,7 +124,7 @@ func (s Session) Logs() Logs {
 	}
 	var l Logs
 	if m.Managed == nil || m.Managed.Enabled {
-		l.Copies = append(l.Copies, s.Configuration.WorkingDirectory+"/logs"+driverLog)
+		l.Copies = append(l.Copies, ManagedLog(s.Configuration.WorkingDirectory))
 	}
 	if m.S3 != nil && m.S3.Enabled {
 		l.Copies = append(l.Copies, strings.TrimSuffix(m.S3.Location, "/")+"/"+s.ID+driverLog)

@@ -64,6 +64,15 @@ type Store interface {
 	// its and their tokens. It returns how many it removed.
 	DeleteEnded(ctx context.Context, before time.Time, limit int) (int, error)
 
+	// EndedResults lists sessions that have ended and whose results are not noted
+	// as removed, the first to end first.
+	EndedResults(ctx context.Context) ([]EndedResults, error)
+	// NoteRemovedResults records that the results of an ended session are removed:
+	// in its ResultsRemovedAt, in an event, and in the reasons of its calculations,
+	// which why is added to. Once is enough: it changes nothing for a session whose
+	// results are noted as removed, that has not ended, or that is not on record.
+	NoteRemovedResults(ctx context.Context, sessionID string, at time.Time, why string) error
+
 	// CreateCalculation records a new calculation and takes its session from
 	// IDLE to BUSY. One whose SubmittedAt is before the session's last step is
 	// recorded at that one's time. It returns KindNotFound (SessionNotFound) and KindConflict

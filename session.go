@@ -80,6 +80,9 @@ type Session struct {
 	ModifiedAt time.Time // never goes back
 	EndedAt    time.Time // zero until it has ended
 	IdleSince  time.Time // zero unless IDLE
+	// ResultsRemovedAt is when its results were removed from the built-in store;
+	// zero when they were not.
+	ResultsRemovedAt time.Time
 
 	DPUMillis int64 // DPUs held × milliseconds of wall time that calculations ran
 

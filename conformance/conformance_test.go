@@ -60,6 +60,7 @@ func TestHearth(t *testing.T) {
 		{"operations", operations},
 		{"backup", backup},
 		{"stores", stores},
+		{"retention", retention},
 		{"disk full", diskFull},
 		{"large output", largeOutput},
 		{"many records", manyRecords},

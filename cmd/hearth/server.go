@@ -116,6 +116,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Memory:      settings.Memory(),
 		KeepDrivers: settings.KeepDrivers.Duration,
 		KeepRecords: settings.KeepRecords.Duration,
+		Results:     sessions.Retention{Objects: s.objects, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
 		Log:         s.log,
 	})
 	pages := console.New(s.sessions, console.Options{Keys: keys, Ready: s.ready, Log: s.log})

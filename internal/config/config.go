@@ -96,13 +96,27 @@ type Config struct {
 
 	// KeepDrivers is how long the log, the journal and the files of an ended
 	// session's driver are kept. Results and copies of the log are kept
-	// elsewhere, and for ever; with 0s a driver's are, too. Default: 168h (a week).
+	// elsewhere, as keep_results says; with 0s a driver's are, too. Default: 168h (a week).
 	KeepDrivers Duration `toml:"keep_drivers"`
 
 	// KeepRecords is how long ended sessions stay on record, with their
 	// calculations, events and request tokens: at least 1h. What their drivers
-	// left goes with them; results stay. 0s keeps them for ever. Default: 0s.
+	// left goes with them; results stay, unless keep_results or max_results is
+	// set. 0s keeps them for ever. Default: 0s.
 	KeepRecords Duration `toml:"keep_records"`
+
+	// KeepResults is how long the results of an ended session and the managed copy
+	// of its log are kept on this machine's disk: the files that Hearth itself has
+	// put at the output location, and nothing else there. Records stay and say
+	// that they were removed. What is in [stores] stays. 0s keeps them for ever.
+	// Default: 0s.
+	KeepResults Duration `toml:"keep_results"`
+
+	// MaxResults is how much of that there may be of all ended sessions together,
+	// as Spark writes sizes: a number and k, m, g or t. Over it the results of the
+	// sessions that ended first are removed. "" is no limit. With either setting
+	// results go with their record at the latest. Default: "".
+	MaxResults string `toml:"max_results"`
 
 	// MaxBody is the most bytes that the body of an API request may have.
 	// The largest notebook needs about as much as the default. Default: 33554432.
@@ -302,6 +316,9 @@ func (c Config) checkTimes() error {
 	}
 	if keep := c.KeepRecords.Duration; keep != 0 && keep < time.Hour {
 		return refuse("keep_records", c.KeepRecords, "whoever waits for a session has to see its end, so write at least 1h, or 0s to keep for ever")
+	}
+	if keep := c.KeepResults.Duration; keep != 0 && keep < time.Hour {
+		return refuse("keep_results", c.KeepResults, "whoever waits for a result has to be able to read it, so write at least 1h, or 0s to keep for ever")
 	}
 	if c.UnresponsiveAfter.Duration <= c.Heartbeat.Duration {
 		return refuse("unresponsive_after", c.UnresponsiveAfter, "it has to be longer than heartbeat, which is "+c.Heartbeat.String())

@@ -79,6 +79,8 @@ func TestLoad(t *testing.T) {
 			pip_index_url = "https://pypi.example/simple"
 			keep_drivers = "24h"
 			keep_records = "48h"
+			keep_results = "24h"
+			max_results = "50g"
 			max_body = 2000000
 			heartbeat = "1s"
 			unresponsive_after = "2s"
@@ -210,6 +212,8 @@ func TestCheck(t *testing.T) {
 		"driver_overhead":    {func(c *config.Config) { c.DriverOverhead = "" }},
 		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
+		"keep_results":       {func(c *config.Config) { c.KeepResults.Duration = time.Minute }},
+		"max_results":        {func(c *config.Config) { c.MaxResults = "50" }},
 		"keep_records":       {func(c *config.Config) { c.KeepRecords.Duration = time.Minute }},
 		"heartbeat":          {func(c *config.Config) { c.Heartbeat = config.Duration{} }},
 		"unresponsive_after": {func(c *config.Config) { c.UnresponsiveAfter = c.Heartbeat }},

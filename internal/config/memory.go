@@ -11,6 +11,9 @@ func (c Config) Memory() hearth.DriverMemory {
 	return hearth.DriverMemory{Heap: sizeOf(c.DriverMemory), MaxHeap: sizeOf(c.MaxDriverMemory), Overhead: sizeOf(c.DriverOverhead)}
 }
 
+// MaxResultsSize is MaxResults in bytes, 0 when there is no limit.
+func (c Config) MaxResultsSize() int64 { return sizeOf(c.MaxResults) }
+
 // sizeOf gives the bytes of a size that was checked; none of "".
 func sizeOf(size string) int64 {
 	n, _ := hearth.ParseMemory(size)
@@ -25,6 +28,8 @@ func (c Config) checkMemory() error {
 		return refuse("driver_memory", c.DriverMemory, memoryRemedy)
 	case !isMemory(c.DriverOverhead):
 		return refuse("driver_overhead", c.DriverOverhead, memoryRemedy)
+	case c.MaxResults != "" && !isMemory(c.MaxResults):
+		return refuse("max_results", c.MaxResults, memoryRemedy)
 	case c.MaxDriverMemory != "" && !isMemory(c.MaxDriverMemory):
 		return refuse("max_driver_memory", c.MaxDriverMemory, memoryRemedy)
 	case c.MaxDriverMemory != "" && sizeOf(c.MaxDriverMemory) < sizeOf(c.DriverMemory):

@@ -237,6 +237,33 @@ func (o *objects) Open(_ context.Context, uri string) (io.ReadSeekCloser, error)
 	return object{bytes.NewReader(text)}, nil
 }
 
+// Holds is true of one bucket: others are in a store of somebody else.
+func (o *objects) Holds(uri string) bool { return strings.HasPrefix(uri, "s3://hearth/") }
+
+func (o *objects) Size(_ context.Context, uri string) (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int64(len(o.byURI[uri])), nil
+}
+
+func (o *objects) Remove(_ context.Context, uri string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		o.denied <- struct{}{}
+		return hearth.Errorf(hearth.KindUnavailable, "the disk is away: %w", errDown)
+	}
+	delete(o.byURI, uri)
+	return nil
+}
+
+// under lists the URIs that begin with one.
+func (o *objects) under(uri string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(o.byURI)), func(other string) bool { return !strings.HasPrefix(other, uri) })
+}
+
 type object struct{ *bytes.Reader }
 
 func (object) Close() error { return nil }

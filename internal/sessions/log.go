@@ -54,6 +54,9 @@ func (s *Service) copiedLog(ctx context.Context, session hearth.Session, offset 
 			return content, err
 		}
 	}
+	if !session.ResultsRemovedAt.IsZero() {
+		return nil, hearth.ResultsGone(session)
+	}
 	events, err := s.store.Events(ctx, session.ID)
 	if err != nil {
 		return nil, err

@@ -74,8 +74,8 @@ func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 }
 
 // sweep ends strays, which are drivers whose session is not live on record, and
-// removes what drivers of sessions left that ended long enough ago, and then
-// the records of such sessions.
+// removes what drivers of sessions left that ended long enough ago, then results
+// that are not kept any more, and then the records of such sessions.
 func (s *Service) sweep(ctx context.Context) error {
 	ids, err := s.drivers.Known(ctx)
 	for _, id := range ids {
@@ -86,18 +86,24 @@ func (s *Service) sweep(ctx context.Context) error {
 			s.log.Warn("what a driver left could not be cleared", "session", id, "error", err)
 		}
 	}
-	return errors.Join(err, s.deleteRecords(ctx))
+	// A record whose results could not be removed stays, and with it the
+	// knowledge of them.
+	now := s.now()
+	if discarding := s.discardResults(ctx, now); discarding != nil {
+		return errors.Join(err, discarding)
+	}
+	return errors.Join(err, s.deleteRecords(ctx, now))
 }
 
 // deletedAtOnce is how many sessions one transaction takes off the record: a
 // request waits no longer than for that.
 const deletedAtOnce = 20
 
-func (s *Service) deleteRecords(ctx context.Context) error {
+func (s *Service) deleteRecords(ctx context.Context, now time.Time) error {
 	if s.keepRecords == 0 {
 		return nil
 	}
-	before := s.now().Add(-s.keepRecords)
+	before := now.Add(-s.keepRecords)
 	for all := 0; ; {
 		faultpoint.At("records", "to be deleted")
 		n, err := s.store.DeleteEnded(ctx, before, deletedAtOnce)

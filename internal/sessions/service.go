@@ -29,6 +29,8 @@ type Config struct {
 	// KeepRecords is how long ended sessions stay on record, with their
 	// calculations and events; 0 keeps them for ever.
 	KeepRecords time.Duration
+	// Results says how long results of ended sessions are kept.
+	Results Retention
 	// Now is the clock, which people may set back; nil is time.Now.
 	Now func() time.Time
 	// Log gets what no caller is there to be told; nil discards it.
@@ -45,6 +47,7 @@ type Service struct {
 	memory      hearth.DriverMemory
 	keepDrivers time.Duration
 	keepRecords time.Duration
+	results     Retention
 	now         func() time.Time
 	log         *slog.Logger
 
@@ -72,6 +75,7 @@ func New(c Config) *Service {
 		memory:      c.Memory,
 		keepDrivers: c.KeepDrivers,
 		keepRecords: c.KeepRecords,
+		results:     c.Results,
 		now:         c.Now,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
@@ -218,7 +222,7 @@ func (s *Service) Output(ctx context.Context, calculationID string, stream heart
 		}
 		if c.State.Ended() {
 			content, err := s.openAt(ctx, c.OutputURI(stream), offset)
-			return content, false, err
+			return content, false, s.gone(ctx, c.SessionID, err)
 		}
 		driver := s.driverOf(c.SessionID)
 		if driver == nil {
@@ -264,7 +268,8 @@ func (s *Service) Written(ctx context.Context, calculationID string, stream hear
 		return nil, err
 	}
 	if c.State.Ended() {
-		return s.objects.Open(ctx, c.OutputURI(stream))
+		content, err := s.objects.Open(ctx, c.OutputURI(stream))
+		return content, s.gone(ctx, c.SessionID, err)
 	}
 	driver := s.driverOf(c.SessionID)
 	if driver == nil {
@@ -280,7 +285,8 @@ func (s *Service) Result(ctx context.Context, calculationID string) (io.ReadSeek
 	if err != nil {
 		return nil, err
 	}
-	return s.objects.Open(ctx, c.ResultDocumentURI())
+	content, err := s.objects.Open(ctx, c.ResultDocumentURI())
+	return content, s.gone(ctx, c.SessionID, err)
 }
 
 // facts reads all that a decision about a session may look at.

@@ -31,6 +31,7 @@ type world struct {
 	before  func(hearth.Change) // is called before each change of the store
 	keep    time.Duration
 	records time.Duration // how long they are kept
+	results sessions.Retention
 	clock   clock
 }
 
@@ -97,6 +98,7 @@ func (w *world) open() {
 	w.service = sessions.New(sessions.Config{
 		Store: w.store, Drivers: w.drivers, Objects: w.objects, Now: w.clock.now,
 		Quotas: w.quotas, Memory: w.memory, KeepDrivers: w.keep, KeepRecords: w.records,
+		Results: sessions.Retention{Objects: w.objects, Age: w.results.Age, Size: w.results.Size},
 	})
 }
 

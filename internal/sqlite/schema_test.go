@@ -118,5 +118,6 @@ func TestSchema_ListingsGoByIndex(t *testing.T) {
 	t.Run("the live calculation", func(t *testing.T) { plan(t, selectLiveCalculation, []any{"id"}) })
 	t.Run("events", func(t *testing.T) { plan(t, selectEvents, []any{"id"}) })
 	t.Run("what ended long ago", func(t *testing.T) { plan(t, selectEndedBefore, []any{1, 10}) })
+	t.Run("results of ended sessions", func(t *testing.T) { plan(t, selectEndedResults, nil) })
 	t.Run("what the removal of a calculation looks for", func(t *testing.T) { plan(t, "SELECT 1 FROM events WHERE calculation_id = ?", []any{"id"}) })
 }

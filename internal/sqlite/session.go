@@ -15,7 +15,7 @@ const (
 	sessionColumns = `id, work_group, description, owner, engine_selected, engine_effective, engine_configuration,
 		notebook_version, execution_role, working_directory, idle_timeout, encryption,
 		state, reason, started_at, modified_at, ended_at, idle_since,
-		dpu_millis, phases, journal_offset, end_requested, notebook_id, monitoring, tags, waiting, ownership`
+		dpu_millis, phases, journal_offset, end_requested, notebook_id, monitoring, tags, waiting, ownership, results_removed_at`
 
 	selectSession        = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
 	selectSessionState   = `SELECT state FROM sessions WHERE id = ?`
@@ -25,7 +25,7 @@ const (
 		WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number`
 
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `, token_scope, token_value, token_digest)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING ` + sessionColumns
 )
 
@@ -48,6 +48,7 @@ func scanSession(r row, more ...any) (s hearth.Session, err error) {
 		jsonColumn{&s.Tags},
 		&s.Waiting,
 		jsonColumn{&s.Configuration.Ownership},
+		(*timeColumn)(&s.ResultsRemovedAt),
 	}, more...)...)
 	return s, err
 }
@@ -107,6 +108,7 @@ func (s *Store) addSession(ctx context.Context, tx *sql.Tx, n hearth.Session, to
 		jsonColumn{n.Tags},
 		n.Waiting,
 		jsonColumn{n.Configuration.Ownership},
+		micros(n.ResultsRemovedAt),
 	}, tokenColumns(token)...)...))
 	if err != nil {
 		return hearth.Session{}, err

@@ -115,3 +115,74 @@ func (s suite) deleteEnded(t *testing.T) {
 		addSessionOf(t, store, n)
 	})
 }
+
+func (s suite) removedResults(t *testing.T) {
+	listed := func(t *testing.T, store hearth.Store, want ...hearth.Session) {
+		t.Helper()
+		all, err := store.EndedResults(t.Context())
+		if err != nil || len(all) != len(want) {
+			t.Fatalf("there are %v, %v; want %d", all, err, len(want))
+		}
+		for i, w := range want {
+			same(t, all[i], hearth.EndedResults{SessionID: w.ID, Directory: w.Configuration.WorkingDirectory, EndedAt: w.EndedAt})
+		}
+	}
+
+	t.Run("are those of ended sessions, the first to end first", func(t *testing.T) {
+		store := s.open(t)
+		second, _ := endedAt(t, store, after(2*time.Hour))
+		first, _ := endedAt(t, store, after(time.Hour))
+		addSession(t, store, sessionIn(hearth.SessionIdle))
+		listed(t, store, first, second)
+	})
+
+	t.Run("are told by the record, once", func(t *testing.T) {
+		store := s.open(t)
+		session, calculation := endedAt(t, store, after(time.Hour))
+		other, _ := endedAt(t, store, after(2*time.Hour))
+		before := eventsOf(t, store, session.ID)
+		for range 2 {
+			if err := store.NoteRemovedResults(t.Context(), session.ID, after(3*time.Hour), "They were old."); err != nil {
+				t.Fatal(err)
+			}
+		}
+		listed(t, store, other)
+		session.ResultsRemovedAt = after(3 * time.Hour)
+		same(t, sessionOf(t, store, session.ID), session)
+		same(t, calculationOf(t, store, calculation.ID).StateChangeReason, "They were old.")
+		events := eventsOf(t, store, session.ID)
+		if len(events) != len(before)+1 {
+			t.Fatalf("events %+v", events)
+		}
+		last := events[len(events)-1]
+		same(t, last, hearth.Event{
+			At: after(3 * time.Hour), SessionID: session.ID, From: string(session.State), To: string(session.State),
+			Reason: session.StateChangeReason, Note: "They were old.",
+		})
+	})
+
+	t.Run("leave the cause of a failure", func(t *testing.T) {
+		store := s.open(t)
+		c := addCalculation(t, store, hearth.CalculationRunning)
+		apply(t, store, hearth.Change{
+			Session:     &hearth.SessionChange{ID: c.SessionID, To: hearth.SessionFailed, At: noon},
+			Calculation: &hearth.CalculationChange{ID: c.ID, To: hearth.CalculationFailed, Reason: "ZeroDivisionError.", At: noon},
+		})
+		if err := store.NoteRemovedResults(t.Context(), c.SessionID, noon, "They were old."); err != nil {
+			t.Fatal(err)
+		}
+		same(t, calculationOf(t, store, c.ID).StateChangeReason, "ZeroDivisionError. They were old.")
+	})
+
+	t.Run("of what goes on, or is not there, are left alone", func(t *testing.T) {
+		store := s.open(t)
+		live := addCalculation(t, store, hearth.CalculationRunning)
+		for _, id := range []string{live.SessionID, hearth.NewID(noon)} {
+			if err := store.NoteRemovedResults(t.Context(), id, noon, "They were old."); err != nil {
+				t.Error(err)
+			}
+		}
+		same(t, calculationOf(t, store, live.ID), live)
+		same(t, sessionOf(t, store, live.SessionID).ResultsRemovedAt, time.Time{})
+	})
+}

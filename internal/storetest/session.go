@@ -28,6 +28,7 @@ func (s suite) sessions(t *testing.T) {
 	}
 	full.StateChangeReason = "a reason"
 	full.ModifiedAt, full.IdleSince = after(time.Second), after(2*time.Second)
+	full.ResultsRemovedAt = after(3 * time.Second)
 	full.DPUMillis, full.JournalOffset, full.EndRequested, full.Waiting = 1<<40, 1<<41, true, true
 	full.Phases = []hearth.StartPhase{{Name: "python", Took: time.Millisecond}, {Name: "jvm", Took: 1234567}}
 	ended := sessionIn(hearth.SessionFailed)

@@ -31,6 +31,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() hearth.Store)) {
 		"Admission":          s.admission,
 		"LiveSessions":       s.liveSessions,
 		"DeleteEnded":        s.deleteEnded,
+		"RemovedResults":     s.removedResults,
 		"Tokens":             s.tokens,
 		"Calculations":       s.calculations,
 		"CalculationListing": s.calculationListing,
