@@ -132,7 +132,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
 		Console:        pages,
-		Objects:        objects.Handler(s.objects, settings.Region, s.log),
+		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log}),
 		Keys:           keys,
 		Account:        settings.Account,
 		Region:         settings.Region,

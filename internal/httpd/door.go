@@ -24,6 +24,8 @@ type door struct {
 type lock struct {
 	verifier *sigv4.Verifier
 	refuse   func(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error)
+	// streams is set where bodies are verified while the handler reads them.
+	streams bool
 }
 
 type doors struct{ athena, rest, console, objects *door }
@@ -36,8 +38,8 @@ func newDoors(c Config) doors {
 	verifier := func(service string) *sigv4.Verifier {
 		return &sigv4.Verifier{Service: service, Region: c.Region, Secret: secret(c.Keys), MaxBody: c.MaxBody}
 	}
-	athena := &lock{verifier(serviceAthena), awsJSON{}.refuse}
-	s3 := &lock{verifier(sigv4.ServiceS3), s3XML{}.refuse}
+	athena := &lock{verifier: verifier(serviceAthena), refuse: awsJSON{}.refuse}
+	s3 := &lock{verifier: verifier(sigv4.ServiceS3), refuse: s3XML{}.refuse, streams: true}
 	return doors{
 		athena:  &door{handler: c.Athena, protocol: awsJSON{}, lock: athena},
 		rest:    &door{handler: c.REST, protocol: awsJSON{}, lock: athena, streams: true},

@@ -89,6 +89,10 @@ var s3Faults = map[sigv4.Fault]struct {
 	sigv4.FaultPayloadMismatch:   {"XAmzContentSHA256Mismatch", http.StatusBadRequest},
 	sigv4.FaultPayloadTooLarge:   {"EntityTooLarge", http.StatusBadRequest},
 	sigv4.FaultPayloadUnreadable: {"RequestTimeout", http.StatusBadRequest},
+	sigv4.FaultLengthMissing:     {"MissingContentLength", http.StatusLengthRequired},
+	sigv4.FaultPayloadIncomplete: {"IncompleteBody", http.StatusBadRequest},
+	sigv4.FaultPayloadMalformed:  {"IncompleteBody", http.StatusBadRequest},
+	sigv4.FaultTrailerMalformed:  {"MalformedTrailerError", http.StatusBadRequest},
 }
 
 type s3Error struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,7 +51,7 @@ func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 		defer cancel()
 		defer context.AfterFunc(s.leaving, cancel)()
 	}
-	identity, err := s.verify(x, r, d.lock.verifier)
+	identity, err := s.verify(x, r, d.lock)
 	if refusal, ok := errors.AsType[*sigv4.Error](err); ok {
 		x.fault = refusal.Message
 		logMismatch(ctx, s.config.Log, x.id, refusal)
@@ -89,19 +90,31 @@ func AddressFrom(ctx context.Context) string {
 	return address
 }
 
-// verify checks the signature, for which it reads the body: that is the time
-// in which a client may be slow on purpose.
-func (s *Server) verify(x *exchange, r *http.Request, verifier *sigv4.Verifier) (sigv4.Identity, error) {
+// verify checks the signature. Where it reads the body for that, the time for
+// the whole of it is limited; where the handler reads it, that for each part.
+func (s *Server) verify(x *exchange, r *http.Request, l *lock) (sigv4.Identity, error) {
 	if r.Body == http.NoBody {
-		return verifier.Verify(r)
+		if l.streams && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+			// It has nothing to send, so that the server lets it wait; boto3 does
+			// wait, and takes the answer to this request for that to its next.
+			x.WriteHeader(http.StatusContinue)
+		}
+		return l.verifier.Verify(r)
 	}
 	connection := http.NewResponseController(x.ResponseWriter)
 	if err := connection.SetReadDeadline(time.Now().Add(s.config.ReadTimeout)); err != nil {
 		return sigv4.Identity{}, hearth.Internal(err, "setting a deadline")
 	}
-	identity, err := verifier.Verify(r)
+	if l.streams {
+		r.Body = &patientBody{r.Body, connection, s.config.ReadTimeout}
+	}
+	identity, err := l.verifier.Verify(r)
 	if err != nil {
 		return identity, err // with the deadline: what is left of the body is not waited for
+	}
+	if l.streams {
+		r.Body = signedBody{r.Body}
+		return identity, nil
 	}
 	if err := connection.SetReadDeadline(time.Time{}); err != nil {
 		return sigv4.Identity{}, hearth.Internal(err, "setting a deadline")

@@ -42,11 +42,12 @@ type Config struct {
 	// requests have to be signed for.
 	Account, Region string
 
-	// MaxBody is the most bytes that the body of a request may have.
+	// MaxBody is the most bytes that the body of a request may have. S3's door
+	// has limits of its own.
 	MaxBody int64
 	// ReadTimeout is how long a client may take to send the header of a
-	// request, and then its body. 0 is 30 seconds. An answer may take as long
-	// as it likes.
+	// request, and then its body; for S3, how long it may send nothing of it.
+	// 0 is 30 seconds. An answer may take as long as it likes.
 	ReadTimeout time.Duration
 
 	// Ready tells why the server is not ready to work, nil when it is. /ok

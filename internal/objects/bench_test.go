@@ -23,7 +23,7 @@ func BenchmarkPut(b *testing.B) {
 		b.Fatal(err)
 	}
 	write := func(b *testing.B, key string) {
-		if _, err := s.Write(b.Context(), "hearth", key, "text/plain", nil, strings.NewReader("content")); err != nil {
+		if _, err := s.Write(b.Context(), "hearth", key, objects.Draft{ContentType: "text/plain"}, strings.NewReader("content")); err != nil {
 			b.Error(err)
 		}
 	}

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"crypto/md5"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -19,7 +18,7 @@ const defaultContentType = "binary/octet-stream"
 
 // A description is what is known of one content of an object's file. Size and
 // time of change say which content it is of. That of an encrypted one tells
-// nobody more about the content than its length: its ETag is sealed.
+// nobody more about the content than its length: its ETag and checksum are sealed.
 type description struct {
 	Size        int64  `json:"size"`     // of the file
 	Modified    int64  `json:"modified"` // Unix nanoseconds
@@ -27,20 +26,35 @@ type description struct {
 	ContentType string `json:"content_type"`
 	Encryption  string `json:"encryption,omitzero"`
 	Length      int64  `json:"length,omitzero"` // of the content, when it is encrypted
+
+	Headers  map[string]string `json:"headers,omitzero"`
+	Tags     map[string]string `json:"tags,omitzero"`
+	Checksum *Checksum         `json:"checksum,omitzero"` // its value sealed like the ETag
+	Parts    []int64           `json:"parts,omitzero"`    // lengths of
+	Upload   string            `json:"upload,omitzero"`   // that made it
 }
 
 // describe tells all but size and time of change of the file. master is nil for
 // an object that is not encrypted.
 func describe(info Info, master *masterKey, uri string) description {
-	if master == nil {
-		return description{ETag: info.ETag, ContentType: info.ContentType}
-	}
-	return description{
-		ETag:        base64.StdEncoding.EncodeToString(master.seal([]byte(info.ETag), forETag, uri)),
+	d := description{
+		ETag:        info.ETag,
 		ContentType: info.ContentType,
-		Encryption:  info.Encryption,
-		Length:      info.Size,
+		Headers:     info.Headers,
+		Tags:        info.Tags,
+		Checksum:    info.Checksum,
+		Parts:       info.Parts,
+		Upload:      info.upload,
 	}
+	if master == nil {
+		return d
+	}
+	d.Encryption, d.Length = info.Encryption, info.Size
+	d.ETag = master.sealText(info.ETag, forETag, uri)
+	if c := info.Checksum; c != nil {
+		d.Checksum = &Checksum{c.Algorithm, master.sealText(c.Value, forChecksum, uri)}
+	}
+	return d
 }
 
 func (d description) describes(stat fs.FileInfo) bool {
@@ -60,18 +74,32 @@ func (s *Store) info(file string, stat fs.FileInfo, key string) (Info, bool) {
 		ETag:        d.ETag,
 		ContentType: d.ContentType,
 		Encryption:  d.Encryption,
+		Headers:     d.Headers,
+		Tags:        d.Tags,
+		Checksum:    d.Checksum,
+		Parts:       d.Parts,
+		upload:      d.Upload,
 	}
 	if d.Encryption == "" {
 		return info, true
 	}
-	master := s.readingKey()
-	sealed, err := base64.StdEncoding.DecodeString(d.ETag)
-	if err != nil || master == nil {
+	master, uri := s.readingKey(), uriOf(file, key)
+	if master == nil {
 		return Info{}, false
 	}
-	etag, err := master.open(sealed, forETag, uriOf(file, key))
-	info.ETag, info.Size = string(etag), d.Length
-	return info, err == nil
+	var err error
+	if info.ETag, err = master.openText(d.ETag, forETag, uri); err != nil {
+		return Info{}, false
+	}
+	if c := d.Checksum; c != nil {
+		value, err := master.openText(c.Value, forChecksum, uri)
+		if err != nil {
+			return Info{}, false
+		}
+		info.Checksum = &Checksum{c.Algorithm, value}
+	}
+	info.Size = d.Length
+	return info, true
 }
 
 // description gives what is known of the content that stat is of. One that is

@@ -32,8 +32,9 @@ type wrapping struct {
 
 // purpose of what is sealed with the master key.
 const (
-	forContent = "content"
-	forETag    = "etag"
+	forContent  = "content"
+	forETag     = "etag"
+	forChecksum = "checksum"
 )
 
 func (w wrapping) Wrap(fileKey []byte) ([]*age.Stanza, error) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,7 @@ func TestEncryption(t *testing.T) {
 				t.Errorf("info %+v of an object that is not encrypted", got)
 			}
 			listing, err := s.List(t.Context(), "hearth", objects.Query{Limit: 2})
-			if err != nil || len(listing.Objects) != 2 || listing.Objects[1] != info {
+			if err != nil || len(listing.Objects) != 2 || !reflect.DeepEqual(listing.Objects[1], info) {
 				t.Errorf("listed %+v, %v, want %+v", listing, err, info)
 			}
 			s.Close()

@@ -27,6 +27,19 @@ const (
 	invalidRange      fault = "InvalidRange"
 	keyTooLong        fault = "KeyTooLongError"
 	preconditionFails fault = "PreconditionFailed"
+	accessDenied      fault = "AccessDenied"
+	noSuchUpload      fault = "NoSuchUpload"
+	bucketNotEmpty    fault = "BucketNotEmpty"
+	invalidPart       fault = "InvalidPart"
+	invalidPartOrder  fault = "InvalidPartOrder"
+	invalidPartNumber fault = "InvalidPartNumber"
+	entityTooSmall    fault = "EntityTooSmall"
+	entityTooLarge    fault = "EntityTooLarge"
+	metadataTooLarge  fault = "MetadataTooLarge"
+	badDigest         fault = "BadDigest"
+	invalidDigest     fault = "InvalidDigest"
+	invalidRequest    fault = "InvalidRequest"
+	missingLength     fault = "MissingContentLength"
 	methodNotAllowed  fault = "MethodNotAllowed"
 	notImplemented    fault = "NotImplemented"
 	unavailable       fault = "ServiceUnavailable"
@@ -49,6 +62,19 @@ var faults = map[fault]struct {
 	invalidRange:      {hearth.KindInvalid, http.StatusRequestedRangeNotSatisfiable},
 	keyTooLong:        {hearth.KindInvalid, http.StatusBadRequest},
 	preconditionFails: {hearth.KindConflict, http.StatusPreconditionFailed},
+	accessDenied:      {hearth.KindDenied, http.StatusForbidden},
+	noSuchUpload:      {hearth.KindNotFound, http.StatusNotFound},
+	bucketNotEmpty:    {hearth.KindConflict, http.StatusConflict},
+	invalidPart:       {hearth.KindInvalid, http.StatusBadRequest},
+	invalidPartOrder:  {hearth.KindInvalid, http.StatusBadRequest},
+	invalidPartNumber: {hearth.KindInvalid, http.StatusRequestedRangeNotSatisfiable},
+	entityTooSmall:    {hearth.KindInvalid, http.StatusBadRequest},
+	entityTooLarge:    {hearth.KindInvalid, http.StatusBadRequest},
+	metadataTooLarge:  {hearth.KindInvalid, http.StatusBadRequest},
+	badDigest:         {hearth.KindInvalid, http.StatusBadRequest},
+	invalidDigest:     {hearth.KindInvalid, http.StatusBadRequest},
+	invalidRequest:    {hearth.KindInvalid, http.StatusBadRequest},
+	missingLength:     {hearth.KindInvalid, http.StatusLengthRequired},
 	methodNotAllowed:  {hearth.KindInvalid, http.StatusMethodNotAllowed},
 	notImplemented:    {hearth.KindInvalid, http.StatusNotImplemented},
 	unavailable:       {hearth.KindUnavailable, http.StatusServiceUnavailable},
@@ -64,15 +90,32 @@ func faultf(f fault, format string, args ...any) *hearth.Error {
 	return err
 }
 
-// faultOf gives the S3 error code of any error.
-func faultOf(err error) fault {
-	if f, ok := errors.AsType[fault](err); ok {
-		return f
+func asFault(err error) (fault, bool) { return errors.AsType[fault](err) }
+
+// coded is an error with a name in S3 that is not of this package: one of who
+// may come in, met while a body is read.
+type coded interface {
+	error
+	S3() (code string, status int)
+}
+
+// codeOf gives the S3 error code of any error, and its HTTP status.
+func codeOf(err error) (code string, status int) {
+	if c, ok := errors.AsType[coded](err); ok {
+		return c.S3()
 	}
-	if hearth.KindOf(err) == hearth.KindUnavailable {
-		return unavailable
+	f, ok := asFault(err)
+	if !ok {
+		switch hearth.KindOf(err) {
+		case hearth.KindUnavailable:
+			f = unavailable
+		case hearth.KindDenied:
+			f = accessDenied
+		default:
+			f = internalError
+		}
 	}
-	return internalError
+	return string(f), faults[f].status
 }
 
 // fileError is the error for a failed system call while doing something.

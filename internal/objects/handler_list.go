@@ -11,9 +11,10 @@ import (
 // maxKeys is the most that one answer lists, and S3's default.
 const maxKeys = 1000
 
-func (h *handler) listObjects(w http.ResponseWriter, r *http.Request, bucket string, v2 bool) error {
+func (h *handler) listObjects(w http.ResponseWriter, r *http.Request, bucket, _ string) error {
 	query := r.URL.Query()
-	limit, err := limitOf(query.Get("max-keys"))
+	v2 := query.Get("list-type") == "2"
+	limit, err := limitOf(query, "max-keys")
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (h *handler) listObjects(w http.ResponseWriter, r *http.Request, bucket str
 			LastModified: timestamp(o.ModifiedAt),
 			ETag:         quoted(o.ETag),
 			Size:         o.Size,
-			StorageClass: "STANDARD",
+			StorageClass: storageClass,
 		})
 	}
 	for _, p := range listing.Prefixes {
@@ -72,13 +73,14 @@ func (h *handler) listObjects(w http.ResponseWriter, r *http.Request, bucket str
 	return writeXML(w, http.StatusOK, answer)
 }
 
-func limitOf(text string) (int, error) {
+func limitOf(query url.Values, parameter string) (int, error) {
+	text := query.Get(parameter)
 	if text == "" {
 		return maxKeys, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 {
-		return 0, faultf(invalidArgument, "max-keys is %q; it has to be a number from 0 to %d.", text, maxKeys)
+		return 0, faultf(invalidArgument, "%s is %q; it has to be a number from 0 to %d.", parameter, text, maxKeys)
 	}
 	return min(int(n), maxKeys), nil
 }

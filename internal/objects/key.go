@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,20 @@ func (k *masterKey) seal(secret []byte, purpose, uri string) []byte {
 
 func (k *masterKey) open(sealed []byte, purpose, uri string) ([]byte, error) {
 	return k.aead.Open(nil, nil, sealed, []byte(purpose+" "+uri))
+}
+
+// sealText seals a text for a place that holds texts.
+func (k *masterKey) sealText(secret, purpose, uri string) string {
+	return base64.StdEncoding.EncodeToString(k.seal([]byte(secret), purpose, uri))
+}
+
+func (k *masterKey) openText(sealed, purpose, uri string) (string, error) {
+	b, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return "", err
+	}
+	text, err := k.open(b, purpose, uri)
+	return string(text), err
 }
 
 // keyDocument is the form of the key's file.

@@ -56,7 +56,7 @@ func TestStore_ListIsTheModels(t *testing.T) {
 		s, _ := open(t)
 		keys := rapid.SliceOfN(keyGenerator(), 0, 8).Draw(rt, "keys")
 		for _, key := range keys {
-			if _, err := s.Write(t.Context(), "hearth", key, "", nil, strings.NewReader(key)); err != nil {
+			if _, err := s.Write(t.Context(), "hearth", key, objects.Draft{}, strings.NewReader(key)); err != nil {
 				rt.Fatal(err)
 			}
 		}

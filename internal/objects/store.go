@@ -2,9 +2,7 @@ package objects
 
 import (
 	"context"
-	"crypto/md5"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"hash/maphash"
 	"io"
@@ -17,7 +15,6 @@ import (
 	"time"
 
 	"hearth"
-	"hearth/internal/faultpoint"
 )
 
 // Temporaries is the folder of content that is being written: nobody needs what
@@ -30,6 +27,10 @@ type Store struct {
 	root  *os.Root
 	seed  maphash.Seed
 	locks [256]sync.RWMutex // of keys, by hash
+
+	// buckets is held by whoever changes what is in a bucket, and as a whole by
+	// who deletes one.
+	buckets sync.RWMutex
 
 	keyFile string
 	keyMu   sync.Mutex
@@ -73,9 +74,15 @@ type Info struct {
 	Key         string
 	Size        int64
 	ModifiedAt  time.Time
-	ETag        string // without quotes: the MD5 of the content in hexadecimal
+	ETag        string // without quotes: the MD5 of the content in hexadecimal, or of its parts' with their number
 	ContentType string
-	Encryption  string // hearth.SSES3, or "" when it is not encrypted
+	Encryption  string            // hearth.SSES3, or "" when it is not encrypted
+	Headers     map[string]string // that an answer with the object has beside, by their canonical names
+	Tags        map[string]string
+	Checksum    *Checksum // nil when none was asked for
+	Parts       []int64   // lengths of the parts of a multipart upload
+
+	upload string // the multipart upload that made it
 }
 
 // Object is an object that is open for reading. It stays what it is when the
@@ -122,7 +129,7 @@ func (s *Store) Put(ctx context.Context, o hearth.Object, content io.Reader) err
 	if err != nil {
 		return err
 	}
-	_, err = s.Write(ctx, bucket, key, o.ContentType, o.Encryption, content)
+	_, err = s.Write(ctx, bucket, key, Draft{ContentType: o.ContentType, Encryption: o.Encryption}, content)
 	return err
 }
 
@@ -155,121 +162,6 @@ func (s *Store) Stat(_ context.Context, bucket, key string) (Info, error) {
 	return o.Info, nil
 }
 
-// Write puts the whole content under a key, in place of what is there, or
-// changes nothing. An error of content itself is returned as it is; others are
-// KindNotFound (no such bucket), KindInvalid (an impossible key, or encryption
-// that the store does not have) and KindUnavailable (the disk is full).
-func (s *Store) Write(ctx context.Context, bucket, key, contentType string, e *hearth.Encryption, content io.Reader) (Info, error) {
-	master, err := s.check(bucket, key, e)
-	if err != nil {
-		return Info{}, err
-	}
-	if contentType == "" {
-		contentType = defaultContentType
-	}
-	staged := s.temporary()
-	f, err := s.root.OpenFile(staged, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return Info{}, fileError(err, "writing an object")
-	}
-	defer s.root.Remove(staged) // nothing is there after the rename
-	defer f.Close()
-
-	file := path.Join(bucket, filePath(key))
-	uri := uriOf(file, key)
-	into, finish := io.Writer(f), func() error { return nil }
-	if master != nil {
-		encrypted, err := master.encrypt(f, uri)
-		if err != nil {
-			return Info{}, fileError(err, "encrypting an object")
-		}
-		into, finish = encrypted, encrypted.Close
-	}
-	sum, source := md5.New(), &source{ctx: ctx, content: content}
-	size, err := io.Copy(io.MultiWriter(into, sum), source)
-	if source.err != nil {
-		return Info{}, source.err
-	}
-	if err == nil {
-		err = finish()
-	}
-	if err != nil {
-		return Info{}, fileError(err, "writing an object")
-	}
-	info := Info{Key: key, Size: size, ETag: hex.EncodeToString(sum.Sum(nil)), ContentType: contentType}
-	if master != nil {
-		info.Encryption = hearth.SSES3
-	}
-	if info.ModifiedAt, err = s.commit(f, staged, file, describe(info, master, uri)); err != nil {
-		return Info{}, fileError(err, "writing an object")
-	}
-	return info, nil
-}
-
-// commit makes the staged content the object in file and tells its time.
-func (s *Store) commit(f *os.File, staged, file string, d description) (time.Time, error) {
-	changed, err := s.makeFolders(path.Dir(file))
-	if err != nil {
-		return time.Time{}, err
-	}
-	modified, err := s.replace(f, staged, file, d)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return modified, s.sync(changed...)
-}
-
-// replace puts the description and then the content in place, both synced.
-func (s *Store) replace(f *os.File, staged, file string, d description) (time.Time, error) {
-	lock := s.lock(file)
-	lock.Lock()
-	defer lock.Unlock()
-
-	modified := time.Now()
-	var present []description
-	switch old, err := s.root.Stat(file); {
-	case err == nil:
-		// Times tell contents apart: a later one is later for certain.
-		modified = later(modified, old.ModTime())
-		if known, ok := s.description(file, old); ok {
-			present = append(present, known)
-		}
-	case !isNotExist(err):
-		return time.Time{}, err
-	}
-	if err := s.root.Chtimes(staged, modified, modified); err != nil {
-		return time.Time{}, err
-	}
-	stat, err := f.Stat()
-	if err != nil {
-		return time.Time{}, err
-	}
-	d.Size, d.Modified = stat.Size(), stat.ModTime().UnixNano()
-	meta, stagedMeta, err := s.stageDescriptions(append(present, d))
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer s.root.Remove(stagedMeta) // nothing is there after the rename
-	defer meta.Close()
-
-	if err := syncTogether(f, meta); err != nil {
-		return time.Time{}, err
-	}
-	faultpoint.At("object", "written")
-	if err := s.root.Rename(stagedMeta, metaPath(file)); err != nil {
-		return time.Time{}, err
-	}
-	faultpoint.At("object", "described")
-	return stat.ModTime(), s.root.Rename(staged, file)
-}
-
-func later(t, than time.Time) time.Time {
-	if t.After(than) {
-		return t
-	}
-	return than.Add(time.Microsecond)
-}
-
 func (s *Store) open(bucket, key string) (*Object, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -279,7 +171,7 @@ func (s *Store) open(bucket, key string) (*Object, error) {
 	}
 	o, err := s.openFile(path.Join(bucket, filePath(key)), key)
 	if isNotExist(err) {
-		return nil, faultf(noSuchKey, "There is no object s3://%s/%s.", bucket, key)
+		return nil, noKey(bucket, key)
 	}
 	if errors.Is(err, errUnreadable) {
 		return nil, err
@@ -295,7 +187,11 @@ func (s *Store) openFile(file, key string) (*Object, error) {
 	lock := s.lock(file)
 	lock.RLock()
 	defer lock.RUnlock()
+	return s.openLocked(file, key)
+}
 
+// openLocked is openFile for who has the file's lock.
+func (s *Store) openLocked(file, key string) (*Object, error) {
 	f, err := s.root.Open(file)
 	if err != nil {
 		return nil, err
@@ -343,8 +239,17 @@ func (s *Store) object(f *os.File, stat fs.FileInfo, file, key string) (*Object,
 
 // uriOf is the URI of the object in file.
 func uriOf(file, key string) string {
+	return "s3://" + bucketOf(file) + "/" + key
+}
+
+// bucketOf is the bucket of the object in file.
+func bucketOf(file string) string {
 	bucket, _, _ := strings.Cut(file, "/")
-	return "s3://" + bucket + "/" + key
+	return bucket
+}
+
+func noKey(bucket, key string) error {
+	return faultf(noSuchKey, "There is no object s3://%s/%s.", bucket, key)
 }
 
 func (s *Store) lock(file string) *sync.RWMutex {
@@ -352,74 +257,3 @@ func (s *Store) lock(file string) *sync.RWMutex {
 }
 
 func (s *Store) temporary() string { return path.Join(Temporaries, rand.Text()) }
-
-// makeFolders makes a folder and those above it, and lists the folders that
-// have to be synced once a file has been put into it.
-func (s *Store) makeFolders(folder string) (changed []string, err error) {
-	changed = []string{folder}
-	switch err := s.root.Mkdir(folder, 0o700); {
-	case err == nil:
-		return append(changed, path.Dir(folder)), nil
-	case errors.Is(err, fs.ErrExist):
-		return changed, nil
-	case !isNotExist(err):
-		return nil, err
-	}
-	above, err := s.makeFolders(path.Dir(folder))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.root.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return append(changed, above...), nil
-}
-
-// sync makes what is in folders outlast a loss of power.
-func (s *Store) sync(folders ...string) error {
-	var open []*os.File
-	defer func() {
-		for _, f := range open {
-			f.Close()
-		}
-	}()
-	for _, folder := range folders {
-		f, err := s.root.Open(folder)
-		if err != nil {
-			return err
-		}
-		open = append(open, f)
-	}
-	return syncTogether(open...)
-}
-
-// syncTogether syncs files at once, so that one commit of the file system's
-// journal serves all of them.
-func syncTogether(files ...*os.File) error {
-	errs := make([]error, len(files))
-	var wg sync.WaitGroup
-	for i, f := range files {
-		wg.Go(func() { errs[i] = f.Sync() })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// source reads content until its context is done, and keeps its own error
-// apart from those of writing.
-type source struct {
-	ctx     context.Context
-	content io.Reader
-	err     error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.err = s.ctx.Err(); s.err != nil {
-		return 0, s.err
-	}
-	n, err := s.content.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}

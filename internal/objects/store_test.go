@@ -430,7 +430,7 @@ func TestStore_IsAMap(t *testing.T) {
 		model := make(map[string]string)
 		for i, key := range rapid.SliceOfN(keyGenerator(), 1, 8).Draw(rt, "keys") {
 			content := strings.Repeat("x", i)
-			if _, err := s.Write(t.Context(), "hearth", key, "", nil, strings.NewReader(content)); err != nil {
+			if _, err := s.Write(t.Context(), "hearth", key, objects.Draft{}, strings.NewReader(content)); err != nil {
 				rt.Fatalf("key %q: %v", key, err)
 			}
 			model[key] = content

@@ -13,7 +13,7 @@ const (
 	FaultScope                              // signed for another day, region or service
 	FaultUnsignedHeaders                    // a header that has to be signed is not
 	FaultUnsignedPayload                    // the body is not covered by the signature, where it has to be
-	FaultStreamingPayload                   // a chunk-signed body, which is not supported
+	FaultStreamingPayload                   // a body in chunks, where that is not supported
 	FaultSkewed                             // signed too long ago, or in the future
 	FaultExpired                            // a presigned URL whose time is over
 	FaultUnknownKey                         // nobody has this access key id
@@ -21,6 +21,10 @@ const (
 	FaultPayloadMismatch                    // the body is not the one whose hash was signed
 	FaultPayloadTooLarge                    // the body is over the limit
 	FaultPayloadUnreadable                  // the connection broke, or timed out, in the body
+	FaultLengthMissing                      // a body in chunks that does not say its length
+	FaultPayloadIncomplete                  // a body of another length than was said
+	FaultPayloadMalformed                   // chunks that cannot be parsed
+	FaultTrailerMalformed                   // trailers that are not those announced
 )
 
 // codes are the error types that AWS's JSON services answer with.
@@ -38,6 +42,10 @@ var codes = map[Fault]string{
 	FaultPayloadMismatch:   "InvalidSignatureException",
 	FaultPayloadTooLarge:   "RequestEntityTooLargeException",
 	FaultPayloadUnreadable: "RequestTimeoutException",
+	FaultLengthMissing:     "InvalidSignatureException",
+	FaultPayloadIncomplete: "RequestTimeoutException",
+	FaultPayloadMalformed:  "InvalidSignatureException",
+	FaultTrailerMalformed:  "InvalidSignatureException",
 }
 
 // Code is the error type of AWS's JSON services for the fault.

@@ -1,13 +1,11 @@
 package sigv4
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,8 +19,6 @@ const MaxSkew = 5 * time.Minute
 // ServiceS3 is the name of the service whose signatures differ: the path is
 // encoded once, the body may be left unsigned, and URLs may be presigned.
 const ServiceS3 = "s3"
-
-const unsignedPayload = "UNSIGNED-PAYLOAD"
 
 // ErrUnknownKey is what a Verifier's Secret returns for an access key id that
 // nobody has.
@@ -41,7 +37,8 @@ type Verifier struct {
 	// RequiredHeaders have to be signed, beside host and all X-Amz-* headers
 	// of the request. Names are in lower case.
 	RequiredHeaders []string
-	// MaxBody is the most bytes that the body of a request may have.
+	// MaxBody is the most bytes that the body of a request may have. It does not
+	// hold for S3, whose bodies are never in memory as a whole.
 	MaxBody int64
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -55,9 +52,15 @@ type Identity struct {
 	Region      string
 }
 
-// Verify checks the request's signature. It reads the body, unless that is left
-// unsigned, and puts back what it read: after success r.Body gives the bytes
-// that were signed. A refusal is an *Error.
+// Verify checks the request's signature. It reads the body and puts back what it
+// read: after success r.Body gives the bytes that were signed. A refusal is an
+// *Error.
+//
+// A body for S3 it leaves unread. That gives io.EOF when it was read to its end
+// and is what was signed, and before that an *Error when it is not: nothing may
+// come of what was read until then. A body in chunks gives the data in them;
+// r.ContentLength is the length of the data, and trailers are in r.Trailer at
+// its end.
 func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	s3 := v.Service == ServiceS3
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -94,7 +97,8 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	}
 	canonical := canonicalRequest(r, query, a.signedHeaders, payload, s3)
 	toSign := stringToSign(a.date, a.credential, canonical)
-	signature := hex.EncodeToString(mac(v.keys.signingKey(secret, a.credential), toSign))
+	key := v.keys.signingKey(secret, a.credential)
+	signature := hex.EncodeToString(mac(key, toSign))
 	if !hmac.Equal([]byte(signature), []byte(a.signature)) {
 		return Identity{}, &Error{
 			Fault:            FaultMismatch,
@@ -103,16 +107,25 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 			StringToSign:     toSign,
 		}
 	}
-	if declared != "" && declared != unsignedPayload {
-		hash, refusal := v.hashBody(r)
-		if refusal != nil {
-			return Identity{}, refusal
-		}
-		if hash != declared {
-			return Identity{}, fault(FaultPayloadMismatch, "The provided 'x-amz-content-sha256' header does not match what was computed.")
-		}
+	if refusal := v.settle(r, declared, &chunkSeal{key, a.date, a.credential.scope(), signature}); refusal != nil {
+		return Identity{}, refusal
 	}
 	return Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region}, nil
+}
+
+// settle holds the body to what was declared of it.
+func (v *Verifier) settle(r *http.Request, declared string, s *chunkSeal) *Error {
+	switch {
+	case v.Service == ServiceS3:
+		return stream(r, declared, s)
+	case declared == "": // it was read already
+		return nil
+	}
+	hash, refusal := v.hashBody(r)
+	if refusal == nil && hash != declared {
+		refusal = payloadMismatch()
+	}
+	return refusal
 }
 
 func (v *Verifier) check(r *http.Request, a authorization) *Error {
@@ -173,49 +186,6 @@ func (v *Verifier) checkTime(a authorization) *Error {
 			a.date, newest.Format(timeFormat), now.Format(timeFormat)))
 	}
 	return nil
-}
-
-// declaredPayload is the hash of the body that the client says it signed; ""
-// when it does not say.
-func declaredPayload(r *http.Request, query url.Values, a authorization, s3 bool) (string, *Error) {
-	declared := r.Header.Get("X-Amz-Content-Sha256")
-	if a.presigned() && declared == "" {
-		declared = query.Get("X-Amz-Content-Sha256")
-		if declared == "" {
-			declared = unsignedPayload
-		}
-	}
-	switch {
-	case strings.HasPrefix(declared, "STREAMING-"):
-		return "", fault(FaultStreamingPayload, "Chunk-signed bodies ("+declared+") are not supported. Send the body in one piece.")
-	case declared == unsignedPayload && !s3:
-		return "", fault(FaultUnsignedPayload, "The body has to be signed; "+unsignedPayload+" is not accepted here.")
-	case declared == "" && s3:
-		return "", fault(FaultUnsignedPayload, "Missing required header for this request: x-amz-content-sha256")
-	}
-	return declared, nil
-}
-
-func (v *Verifier) hashBody(r *http.Request) (string, *Error) {
-	if r.Body == nil {
-		return hashHex(nil), nil
-	}
-	if r.ContentLength > v.MaxBody {
-		return "", v.tooLarge()
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, v.MaxBody+1))
-	switch {
-	case err != nil:
-		return "", fault(FaultPayloadUnreadable, "The body of the request could not be read to its end.")
-	case int64(len(body)) > v.MaxBody:
-		return "", v.tooLarge()
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return hashHex(body), nil
-}
-
-func (v *Verifier) tooLarge() *Error {
-	return fault(FaultPayloadTooLarge, fmt.Sprintf("The body of the request is over the limit of %d bytes.", v.MaxBody))
 }
 
 func stringToSign(date string, c credential, canonical string) string {
