@@ -311,11 +311,13 @@ func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, choi
 
 // choose finds the parts of a completion, in their order.
 func (s *Store) choose(bucket string, u Upload, choices []PartChoice) ([]Part, error) {
+	for i := 1; i < len(choices); i++ {
+		if c, before := choices[i].Number, choices[i-1].Number; c <= before {
+			return nil, faultf(invalidPartOrder, "Part %d is listed after part %d; parts have to be in the order of their numbers.", c, before)
+		}
+	}
 	var parts []Part
 	for i, c := range choices {
-		if i > 0 && c.Number <= choices[i-1].Number {
-			return nil, faultf(invalidPartOrder, "Part %d is listed after part %d; parts have to be in the order of their numbers.", c.Number, choices[i-1].Number)
-		}
 		file, place := partPlace(bucket, u.ID, c.Number)
 		info, err := s.stat(file, place)
 		if err != nil && !isNotExist(err) {
