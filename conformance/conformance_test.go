@@ -43,6 +43,9 @@ func TestHearth(t *testing.T) {
 		{"awswrangler", awswrangler},
 		{"dbt", dbt},
 		{"other clients", others},
+		{"boto3's objects", boto3Objects},
+		{"awswrangler's objects", awswranglerObjects},
+		{"the CLI's objects", cliObjects},
 		{"commands", commands},
 	} {
 		t.Run(story.name, func(t *testing.T) {

@@ -40,6 +40,7 @@ const (
 	invalidDigest     fault = "InvalidDigest"
 	invalidRequest    fault = "InvalidRequest"
 	missingLength     fault = "MissingContentLength"
+	invalidTag        fault = "InvalidTag"
 	methodNotAllowed  fault = "MethodNotAllowed"
 	notImplemented    fault = "NotImplemented"
 	unavailable       fault = "ServiceUnavailable"
@@ -75,6 +76,7 @@ var faults = map[fault]struct {
 	invalidDigest:     {hearth.KindInvalid, http.StatusBadRequest},
 	invalidRequest:    {hearth.KindInvalid, http.StatusBadRequest},
 	missingLength:     {hearth.KindInvalid, http.StatusLengthRequired},
+	invalidTag:        {hearth.KindInvalid, http.StatusBadRequest},
 	methodNotAllowed:  {hearth.KindInvalid, http.StatusMethodNotAllowed},
 	notImplemented:    {hearth.KindInvalid, http.StatusNotImplemented},
 	unavailable:       {hearth.KindUnavailable, http.StatusServiceUnavailable},

@@ -72,6 +72,9 @@ var operations = map[string]service{
 	"CompleteMultipartUpload": {true, (*handler).completeMultipartUpload},
 	"AbortMultipartUpload":    {true, (*handler).abortMultipartUpload},
 	"ListParts":               {false, (*handler).listParts},
+	"GetObjectTagging":        {false, (*handler).getObjectTagging},
+	"PutObjectTagging":        {true, (*handler).putObjectTagging},
+	"DeleteObjectTagging":     {true, (*handler).deleteObjectTagging},
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -79,6 +79,13 @@ func (h *handler) copyObject(w http.ResponseWriter, r *http.Request, bucket, key
 	default:
 		return faultf(invalidArgument, "x-amz-metadata-directive is %q; it has to be COPY or REPLACE.", directive)
 	}
+	switch directive := r.Header.Get("X-Amz-Tagging-Directive"); directive {
+	case "REPLACE":
+	case "", "COPY":
+		d.Tags = o.Tags
+	default:
+		return faultf(invalidArgument, "x-amz-tagging-directive is %q; it has to be COPY or REPLACE.", directive)
+	}
 	if d.Checksum == "" && o.Checksum != nil {
 		d.Checksum = o.Checksum.Algorithm
 	}

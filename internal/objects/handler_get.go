@@ -57,6 +57,7 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 	}
 	r.Header.Set("Range", part)
 	describeObject(header, object.Info)
+	describeTags(header, object.Tags)
 	if part == "" && r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {
 		describeChecksum(header, object.Checksum)
 	}

@@ -66,7 +66,6 @@ const metadataPrefix = "x-amz-meta-"
 var unkept = []string{
 	"X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date", "X-Amz-Object-Lock-Legal-Hold",
 	"X-Amz-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes",
-	"X-Amz-Tagging",
 }
 
 // draftOf is what the headers of a request say of an object.
@@ -99,7 +98,9 @@ func draftOf(r *http.Request) (Draft, error) {
 		}
 	}
 	d.Encryption = encryptionOf(r.Header)
-	return d, nil
+	var err error
+	d.Tags, err = tagsOf(r.Header)
+	return d, err
 }
 
 // encryptionOf is what a request asks for, nil when for none.

@@ -170,16 +170,21 @@ func (s *Store) open(bucket, key string) (*Object, error) {
 		return nil, err
 	}
 	o, err := s.openFile(path.Join(bucket, filePath(key)), key)
-	if isNotExist(err) {
-		return nil, noKey(bucket, key)
-	}
-	if errors.Is(err, errUnreadable) {
-		return nil, err
-	}
 	if err != nil {
-		return nil, fileError(err, "reading an object")
+		return nil, readingError(err, bucket, key)
 	}
 	return o, nil
+}
+
+// readingError is the error for an object that could not be opened.
+func readingError(err error, bucket, key string) error {
+	switch {
+	case isNotExist(err):
+		return noKey(bucket, key)
+	case errors.Is(err, errUnreadable):
+		return err
+	}
+	return fileError(err, "reading an object")
 }
 
 // openFile opens the object in file, with its description.

@@ -222,6 +222,17 @@ type uploadElement struct {
 	ChecksumType      string `xml:",omitempty"`
 }
 
+type tagging struct {
+	XMLName xml.Name `xml:"Tagging"`
+	TagSet  struct {
+		Tags []tagElement `xml:"Tag"`
+	}
+}
+
+type tagElement struct {
+	Key, Value string
+}
+
 type errorElement struct {
 	XMLName   xml.Name `xml:"Error"`
 	Code      string

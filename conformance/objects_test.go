@@ -1,0 +1,75 @@
+package conformance
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hearth/internal/testenv"
+)
+
+// boto3Objects runs testdata/s3_boto3.py.
+func boto3Objects(t *testing.T, c *client) { c.python("s3_boto3.py") }
+
+// awswranglerObjects runs testdata/s3_awswrangler.py.
+func awswranglerObjects(t *testing.T, c *client) { c.python("s3_awswrangler.py") }
+
+// cliObjects moves files with the AWS CLI, as its users do.
+func cliObjects(t *testing.T, c *client) {
+	cli := filepath.Join(testenv.PythonClients(t).Bin, "aws")
+	aws := func(args ...string) string { return c.script(exec.CommandContext(c.ctx, cli, args...)) }
+	content := make([]byte, 17<<20)
+	rand.Read(content)
+	from, to := t.TempDir(), t.TempDir()
+	for name, text := range map[string][]byte{"large": content, "folder/small": []byte("small"), "folder/empty": nil, "ü +": []byte("odd")} {
+		file := filepath.Join(from, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func(prefix string) string {
+		listed := aws("s3api", "list-objects-v2", "--bucket", "cli-objects", "--prefix", prefix, "--query", "join(' ', Contents[].Key || `[]`)", "--output", "text")
+		return strings.TrimSpace(listed)
+	}
+
+	aws("s3", "mb", "s3://cli-objects")
+	aws("s3", "sync", from, "s3://cli-objects/a")
+	same(t, "after sync", names("a/"), "a/folder/empty a/folder/small a/large a/ü +")
+	if again := aws("s3", "sync", from, "s3://cli-objects/a"); strings.Contains(again, "upload:") {
+		t.Errorf("a second sync uploads what is there: %s", again)
+	}
+	aws("s3", "cp", "s3://cli-objects/a", "s3://cli-objects/b", "--recursive")
+	aws("s3", "mv", "s3://cli-objects/b/folder", "s3://cli-objects/moved", "--recursive")
+	same(t, "after mv", names("b/")+" "+names("moved/"), "b/large b/ü + moved/empty moved/small")
+	aws("s3", "sync", "s3://cli-objects/b", to)
+	got, err := os.ReadFile(filepath.Join(to, "large"))
+	if err != nil || string(got) != string(content) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+	aws("s3", "sync", from, "s3://cli-objects/b", "--delete", "--exclude", "*", "--include", "folder/*")
+	same(t, "after sync --delete", names("b/"), "b/folder/empty b/folder/small b/large b/ü +")
+
+	upload := exec.CommandContext(c.ctx, cli, "s3", "cp", "-", "s3://cli-objects/stream")
+	upload.Stdin = strings.NewReader("from a pipe")
+	c.script(upload)
+	same(t, "a stream", aws("s3", "cp", "s3://cli-objects/stream", "-"), "from a pipe")
+	config := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(config, []byte("[default]\ns3 =\n  signature_version = s3v4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	presign := exec.CommandContext(c.ctx, cli, "s3", "presign", "s3://cli-objects/stream")
+	presign.Env = []string{"AWS_CONFIG_FILE=" + config}
+	url := strings.TrimSpace(c.script(presign))
+	response := must(http.Get(url))(t)
+	response.Body.Close()
+	same(t, "a presigned URL", response.StatusCode, 200)
+
+	aws("s3", "rm", "s3://cli-objects/a", "--recursive")
+	same(t, "after rm", names("a/"), "")
+	aws("s3", "rb", "s3://cli-objects", "--force")
+}
