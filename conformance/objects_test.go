@@ -63,9 +63,12 @@ func cliObjects(t *testing.T, c *client) {
 		t.Fatal(err)
 	}
 	presign := exec.CommandContext(c.ctx, cli, "s3", "presign", "s3://cli-objects/stream")
-	presign.Env = []string{"AWS_CONFIG_FILE=" + config}
-	url := strings.TrimSpace(c.script(presign))
-	response := must(http.Get(url))(t)
+	presign.Env = append(c.oneEndpoint(), "AWS_CONFIG_FILE="+config)
+	url, stderr, status := outcome(t, presign)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	response := must(http.Get(strings.TrimSpace(url)))(t)
 	response.Body.Close()
 	same(t, "a presigned URL", response.StatusCode, 200)
 
