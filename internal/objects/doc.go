@@ -11,7 +11,12 @@
 //	  .%bucket                     its time is when the bucket was made
 //	  0f31…+/                      key 0f31…/stdout, content
 //	    stdout
-//	    .stdout%meta               its ETag and content type, as JSON
+//	    .stdout%meta               its ETag and what was said of it, as JSON
+//	  .%uploads/                   multipart uploads that are not complete
+//	    5XKZ…/                     one of them
+//	      upload                   its key and what was said of it, as JSON
+//	      00001                    its first part, kept as an object is
+//	      .00001%meta
 //	  a                            key a
 //	  a+/                          keys that begin with a/
 //	    %empty                     key a/
@@ -40,11 +45,20 @@
 // size and time of change, so that content and description always agree. Files
 // and folders are synced before Put returns.
 //
+// A delete removes the content, which is its commit, then the description, then
+// folders that are empty. Whoever writes into one of these at the same time
+// makes it again.
+//
+// A multipart upload becomes an object as any content does; then its folder goes.
+// A crash in between leaves both: whoever completes it again gets the same
+// object. Aborting one renames its folder away first, so that a part that is on
+// its way finds no place.
+//
 // # Encryption
 //
 // An object that is put with SSE_S3 is encrypted on its way to the temporary
-// file: its file is an age file, and its ETag, which would tell contents apart,
-// is sealed. The master key is in a file beside the store's directory, made when
+// file: its file is an age file, and its ETag and checksum, which would tell
+// contents apart, are sealed. The master key is in a file beside the store's directory, made when
 // it is needed first. From then on .encrypted in the directory has the key's id,
 // and the store does not open without this key: it would make a second one, and
 // nobody would notice that the first is lost.

@@ -462,7 +462,7 @@ func TestHandler_NotImplemented(t *testing.T) {
 	for _, c := range []struct{ method, address, operation string }{
 		{"GET", "/hearth/a?acl", "GetObjectAcl"},
 		{"GET", "/hearth/a?attributes", "GetObjectAttributes"},
-		{"PUT", "/hearth/a?tagging", "PutObjectTagging"},
+		{"PUT", "/hearth/a?acl", "PutObjectAcl"},
 		{"POST", "/hearth/a?select&select-type=2", "SelectObjectContent"},
 		{"GET", "/hearth?versions", "ListObjectVersions"},
 		{"GET", "/hearth?policy", "GetBucketPolicy"},
