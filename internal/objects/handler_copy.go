@@ -93,7 +93,7 @@ func (h *handler) copyObject(w http.ResponseWriter, r *http.Request, bucket, key
 		describeEncryption(w.Header(), d.Encryption.Option)
 	}
 	return h.patiently(w, r, func() (any, error) {
-		info, err := h.store.Write(r.Context(), bucket, key, d, o)
+		info, err := h.store.Copy(r.Context(), o, bucket, key, d)
 		return copyResultOf("CopyObjectResult", info), err
 	})
 }
