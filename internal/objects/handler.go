@@ -55,6 +55,7 @@ var operations = map[string]service{
 	"CreateBucket":         {true, (*handler).createBucket},
 	"HeadBucket":           {false, (*handler).headBucket},
 	"GetBucketLocation":    {false, (*handler).getBucketLocation},
+	"GetBucketVersioning":  {false, (*handler).getBucketVersioning},
 	"DeleteBucket":         {true, (*handler).deleteBucket},
 	"ListObjects":          {false, (*handler).listObjects},
 	"ListObjectsV2":        {false, (*handler).listObjects},
@@ -170,6 +171,15 @@ func (h *handler) getBucketLocation(w http.ResponseWriter, r *http.Request, buck
 		answer.Region = ""
 	}
 	return writeXML(w, http.StatusOK, answer)
+}
+
+// getBucketVersioning answers that there are no versions: s3fs asks before it
+// deletes a bucket.
+func (h *handler) getBucketVersioning(w http.ResponseWriter, r *http.Request, bucket, _ string) error {
+	if _, err := h.store.Bucket(r.Context(), bucket); err != nil {
+		return err
+	}
+	return writeXML(w, http.StatusOK, versioningConfiguration{})
 }
 
 func (h *handler) deleteBucket(w http.ResponseWriter, r *http.Request, bucket, _ string) error {

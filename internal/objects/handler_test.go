@@ -398,6 +398,14 @@ func TestHandler_Buckets(t *testing.T) {
 			t.Errorf("%+v, %v", out, err)
 		}
 	})
+	t.Run("GetBucketVersioning", func(t *testing.T) {
+		out, err := client.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: aws.String("hearth")})
+		if err != nil || out.Status != "" {
+			t.Errorf("%+v, %v", out, err)
+		}
+		_, err = client.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: aws.String("elsewhere")})
+		wantCode(t, err, "NoSuchBucket", http.StatusNotFound)
+	})
 	t.Run("an impossible name", func(t *testing.T) {
 		wantError(t, http.MethodGet, url+"/Hearth/a", http.StatusBadRequest, "InvalidBucketName")
 	})

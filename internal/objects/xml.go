@@ -48,6 +48,10 @@ type locationConstraint struct {
 	Region  string   `xml:",chardata"`
 }
 
+type versioningConfiguration struct {
+	XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ VersioningConfiguration"`
+}
+
 // listBucketResult is the answer of both versions of ListObjects; each leaves
 // out the members of the other.
 type listBucketResult struct {
