@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"hearth/internal/testenv"
 )
@@ -78,6 +80,15 @@ func diskFull(t *testing.T, binary string) {
 		t.Errorf("the refusal is %v", failure)
 	}
 	t.Logf("after %d: %v", len(acknowledged), failure)
+	bucket, key := aws.String("hearth"), aws.String("too large")
+	_, failure = c.s3.PutObject(c.ctx, &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(make([]byte, 2<<20))})
+	if failure == nil || !strings.Contains(failure.Error(), "ServiceUnavailable") || !strings.Contains(failure.Error(), "disk") {
+		t.Errorf("an object that has no room: %v", failure)
+	}
+	if _, err := c.s3.HeadObject(c.ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err == nil {
+		t.Error("half of an object is there")
+	}
+	same(t, "temporary files", len(must(os.ReadDir(filepath.Join(c.Home, "objects", ".new")))(t)), 0)
 	c.haveNotebooks(acknowledged) // reads go on
 	answer := must(http.Get(c.URL + "/ok"))(t)
 	answer.Body.Close()

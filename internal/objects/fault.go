@@ -122,7 +122,7 @@ func codeOf(err error) (code string, status int) {
 
 // fileError is the error for a failed system call while doing something.
 func fileError(err error, doing string) error {
-	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS} {
 		if errors.Is(err, full) {
 			return hearth.Errorf(hearth.KindUnavailable, "The object store cannot write: %w. Make room on its disk, or choose another data directory.", full)
 		}

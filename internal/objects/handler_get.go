@@ -69,6 +69,7 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 	// What a session wrote must not become a page that acts for its reader.
 	header.Set("Content-Security-Policy", "sandbox")
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Length", strconv.FormatInt(object.Size, 10)) // which is not set for encodings
 	http.ServeContent(&refusals{ResponseWriter: w, request: r}, r, "", object.ModifiedAt, object.ReadSeeker)
 	if content, ok := object.ReadSeeker.(*plaintext); ok && content.err != nil {
 		// The client has got less than it was promised, and knows by that.
@@ -162,6 +163,9 @@ func (w *refusals) WriteHeader(status int) {
 func (w *refusals) refuse(err error) {
 	w.refused = true
 	w.Header().Del("Content-Length")
+	for _, name := range keptHeaders {
+		w.Header().Del(name) // it is no answer with the object
+	}
 	writeError(w.ResponseWriter, w.request, err)
 }
 

@@ -269,6 +269,59 @@ func TestHandler_DamageInTheMiddle(t *testing.T) {
 	}
 }
 
+// Ensure that an object which says that it is encoded is given as it is.
+func TestHandler_EncodedObject(t *testing.T) {
+	store, client, url := serve(t)
+	headers := map[string]string{"Content-Encoding": "x-odd", "Cache-Control": "no-cache"}
+	if _, err := store.Write(t.Context(), "hearth", "a", objects.Draft{Headers: headers}, strings.NewReader("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	in := func(part string) *s3.GetObjectInput {
+		get := &s3.GetObjectInput{Bucket: aws.String("hearth"), Key: aws.String("a")}
+		if part != "" {
+			get.Range = &part
+		}
+		return get
+	}
+	for part, want := range map[string]string{"": "0123456789", "bytes=2-4": "234"} {
+		t.Run("of the range "+part, func(t *testing.T) {
+			out, err := client.GetObject(t.Context(), in(part))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Body.Close()
+			body, err := io.ReadAll(out.Body)
+			if err != nil || string(body) != want || aws.ToInt64(out.ContentLength) != int64(len(want)) || aws.ToString(out.ContentEncoding) != "x-odd" {
+				t.Errorf("%q, %v, %+v", body, err, out)
+			}
+		})
+	}
+	t.Run("its head", func(t *testing.T) {
+		out, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("hearth"), Key: aws.String("a")})
+		if err != nil || aws.ToInt64(out.ContentLength) != 10 || aws.ToString(out.CacheControl) != "no-cache" {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
+	for name, value := range map[string]string{"If-Match": `"other"`, "Range": "bytes=10-"} {
+		t.Run("a refusal by "+name+" is not encoded", func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", url+"/hearth/a", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set(name, value)
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || !strings.Contains(string(body), "<Code>") || response.Header.Get("Content-Encoding") != "" || response.Header.Get("Cache-Control") != "" {
+				t.Errorf("%s, %v, %+v", body, err, response.Header)
+			}
+		})
+	}
+}
+
 func TestHandler_HeadObject(t *testing.T) {
 	store, client, _ := serve(t)
 	put(t, store, "a", "text/plain", "0123456789")
