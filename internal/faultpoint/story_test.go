@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,8 +20,8 @@ import (
 	"hearth/internal/testenv"
 )
 
-// The test binary is also the shim, and a server that tells its story or clears
-// up.
+// The test binary is also the shim, and a server that tells its story, clears up
+// or changes objects.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		home := os.Args[2]
@@ -32,6 +33,14 @@ func TestMain(m *testing.M) {
 			serve(home, func() error { return tell(home, os.Args[3]) })
 		case "clear up":
 			serve(home, func() error { return clearUp(home, os.Args[3]) })
+		case "change objects":
+			serve(home, func() error {
+				moment, err := strconv.Atoi(os.Args[3])
+				if err != nil {
+					return err
+				}
+				return changeObjects(home, moment)
+			})
 		}
 	}
 	os.Exit(m.Run())

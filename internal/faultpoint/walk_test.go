@@ -33,9 +33,10 @@ func TestWalk(t *testing.T) {
 	calm.check()
 	tidy := cleared(t, python, "")
 	moments, more := calm.Came(), tidy.Came()
+	edits, _ := changed(t, 0)
 
 	t.Run("each moment in the code comes", func(t *testing.T) {
-		testenv.CheckMoments(t, "../*/*.go", slices.Concat(moments, more))
+		testenv.CheckMoments(t, "../*/*.go", slices.Concat(moments, more, edits.Came()))
 	})
 	for _, moment := range moments {
 		t.Run(moment, func(t *testing.T) {
@@ -97,7 +98,7 @@ func told(t *testing.T, python, crash string) *story {
 
 // live is one life of a server that does something. It reports whether it came
 // to the end of that.
-func (s *story) live(does, python string) bool {
+func (s *story) live(does, with string) bool {
 	s.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -105,7 +106,7 @@ func (s *story) live(does, python string) bool {
 	}
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, self, does, s.home, python)
+	command := exec.CommandContext(ctx, self, does, s.home, with)
 	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	out, err := command.CombinedOutput()
 	switch exit, ok := errors.AsType[*exec.ExitError](err); {

@@ -1,14 +1,13 @@
-package objects_test
+package faultpoint_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,33 +20,16 @@ import (
 	"hearth/internal/objects"
 )
 
-// The test binary is also a process that changes a store and is killed at a
-// moment of that, as by a loss of power.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "crash" {
-		moment, err := strconv.Atoi(os.Args[3])
-		if err == nil {
-			err = crash(os.Args[2], moment)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// A step changes a store. Done again it changes nothing more.
-type step struct {
+// A change of a store. Made again, it changes nothing more.
+type change struct {
 	name string
 	do   func(ctx context.Context, s *objects.Store) error
 	// then changes what keys hold, in the way that do changes the store.
 	then func(held map[string]string)
 }
 
-func writeStep(key, content string, e *hearth.Encryption) step {
-	return step{
+func written(key, content string, e *hearth.Encryption) change {
+	return change{
 		"write " + key + " " + content,
 		func(ctx context.Context, s *objects.Store) error {
 			_, err := s.Write(ctx, "hearth", key, objects.Draft{Encryption: e}, strings.NewReader(content))
@@ -57,8 +39,8 @@ func writeStep(key, content string, e *hearth.Encryption) step {
 	}
 }
 
-func deleteStep(keys ...string) step {
-	return step{
+func deleted(keys ...string) change {
+	return change{
 		"delete " + strings.Join(keys, " "),
 		func(ctx context.Context, s *objects.Store) error {
 			var deletions []objects.Deletion
@@ -76,8 +58,8 @@ func deleteStep(keys ...string) step {
 	}
 }
 
-func tagStep(key, value string) step {
-	return step{
+func tagged(key, value string) change {
+	return change{
 		"tag " + key + " " + value,
 		func(ctx context.Context, s *objects.Store) error {
 			return s.Tag(ctx, "hearth", key, map[string]string{"tag": value})
@@ -86,8 +68,8 @@ func tagStep(key, value string) step {
 	}
 }
 
-func uploadStep(key, content string) step {
-	return step{
+func uploaded(key, content string) change {
+	return change{
 		"upload " + key,
 		func(ctx context.Context, s *objects.Store) error {
 			// Who has lost the answer goes on with the upload that is there.
@@ -112,108 +94,111 @@ func uploadStep(key, content string) step {
 	}
 }
 
-var story = []step{
-	writeStep("a", "1", nil),
-	writeStep("a", "2", nil),
-	writeStep("b/c/d", "3", sseS3),
-	writeStep("b/c/d", "4", sseS3),
-	tagStep("b/c/d", "x"),
-	tagStep("a", "y"),
-	uploadStep("b/e", "5"),
-	uploadStep("a", "6"),
-	deleteStep("b/c/d"),
-	deleteStep("a", "b/e"),
-	writeStep("b/c/d", "7", nil),
+var encrypted = &hearth.Encryption{Option: hearth.SSES3}
+
+var changes = []change{
+	written("a", "1", nil),
+	written("a", "2", nil),
+	written("b/c/d", "3", encrypted),
+	written("b/c/d", "4", encrypted),
+	tagged("b/c/d", "x"),
+	tagged("a", "y"),
+	uploaded("b/e", "5"),
+	uploaded("a", "6"),
+	deleted("b/c/d"),
+	deleted("a", "b/e"),
+	written("b/c/d", "7", nil),
 }
 
-// crash takes the steps of the story and kills the process at a moment. Steps
-// that are over are noted beside the store.
-func crash(dir string, moment int) error {
+// overFile has, in the directory of the changes, how many are over.
+const overFile = "over"
+
+// changeObjects makes the changes, and kills its process when it comes to the
+// moment of that number.
+func changeObjects(home string, moment int) error {
 	ctx := context.Background()
-	s, err := objects.Open(dir)
+	s, err := objects.Open(filepath.Join(home, "objects"))
 	if err != nil {
 		return err
 	}
 	if err := s.CreateBucket(ctx, "hearth"); err != nil {
 		return err
 	}
-	seen := 0
-	faultpoint.Reached = func(string, string) {
+	seen, heed := 0, faultpoint.Reached
+	faultpoint.Reached = func(thing, name string) {
+		heed(thing, name)
 		if seen++; seen == moment {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 	}
-	for i, step := range story {
-		if err := step.do(ctx, s); err != nil {
+	for i, c := range changes {
+		if err := c.do(ctx, s); err != nil {
 			return err
 		}
-		if err := os.WriteFile(dir+".over", []byte(strconv.Itoa(i+1)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(home, overFile), []byte(strconv.Itoa(i+1)), 0o600); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.Close()
 }
 
-// Ensure that, whenever the process is killed, each change that was answered is
-// there, the one that was not is there as a whole or not at all, and the story
-// can go on.
-func TestStore_Crash(t *testing.T) {
-	t.Parallel()
+// changed makes the changes in a process of their own, up to a moment, and tells
+// whether it came to the end; 0 is no moment.
+func changed(t *testing.T, moment int) (s *story, whole bool) {
+	t.Helper()
+	s = newStory(t)
+	s.Choose(t, "")
+	return s, s.live("change objects", strconv.Itoa(moment))
+}
 
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestObjects kills who changes objects at each moment of that. Each change that
+// was answered is there, the one that was not is there as a whole or not at all,
+// and all can go on.
+func TestObjects(t *testing.T) {
 	for moment := 1; ; moment++ {
-		dir := filepath.Join(t.TempDir(), "objects")
-		process := exec.Command(self, "crash", dir, strconv.Itoa(moment))
-		process.Stderr = t.Output()
-		err := process.Run()
-		if err == nil {
-			if moment < 2*len(story) {
-				t.Errorf("the story has only %d moments", moment-1)
+		s, whole := changed(t, moment)
+		if whole {
+			if moment < 2*len(changes) {
+				t.Errorf("the changes have only %d moments", moment-1)
 			}
 			return
 		}
-		if killed, ok := process.ProcessState.Sys().(syscall.WaitStatus); !ok || !killed.Signaled() {
-			t.Fatal(err)
-		}
-		t.Run(fmt.Sprint(moment), func(t *testing.T) {
-			over, err := os.ReadFile(dir + ".over")
+		t.Run(strconv.Itoa(moment), func(t *testing.T) {
+			t.Parallel()
+			over, err := os.ReadFile(s.path(overFile))
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)
 			}
-			done, _ := strconv.Atoi(string(over)) // 0 when no step is over
+			done, _ := strconv.Atoi(string(over)) // 0 when none is over
 			before := make(map[string]string)
-			for _, step := range story[:done] {
-				step.then(before)
+			for _, c := range changes[:done] {
+				c.then(before)
 			}
 			after := maps.Clone(before)
-			story[done].then(after)
+			changes[done].then(after)
 
-			s := reopen(t, dir)
-			wantNoTemporaries(t, dir)
-			for key, held := range heldBy(t, s) {
-				if held != before[key] && held != after[key] {
-					t.Errorf("%q holds %q in the middle of %q", key, held, story[done].name)
+			store, err := objects.Open(s.path("objects"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			held := heldBy(t, store)
+			for _, key := range slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)), slices.Collect(maps.Keys(held))) {
+				if held[key] != before[key] && held[key] != after[key] {
+					t.Errorf("%q holds %q in the middle of %q", key, held[key], changes[done].name)
 				}
 			}
-			for key := range before {
-				if _, kept := after[key]; kept && stat(t, s, key).Key == "" {
-					t.Errorf("%q is lost", key)
-				}
-			}
-			for _, step := range story[done:] {
-				if err := step.do(t.Context(), s); err != nil {
-					t.Fatalf("%s, after the crash: %v", step.name, err)
+			for _, c := range changes[done:] {
+				if err := c.do(t.Context(), store); err != nil {
+					t.Fatalf("%s, after the crash: %v", c.name, err)
 				}
 			}
 			want := make(map[string]string)
-			for _, step := range story {
-				step.then(want)
+			for _, c := range changes {
+				c.then(want)
 			}
-			if diff := cmp.Diff(want, heldBy(t, s)); diff != "" {
+			if diff := cmp.Diff(want, heldBy(t, store)); diff != "" {
 				t.Errorf("at the end (-want +got):\n%s", diff)
 			}
 		})
