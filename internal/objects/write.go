@@ -195,7 +195,7 @@ func (w *writing) commit(info Info, d Draft) (Info, error) {
 	if err == nil {
 		err = s.sync(changed...)
 	}
-	if _, refused := asFault(err); err != nil && !refused {
+	if _, refused := asFault(err); err != nil && !refused && !errors.Is(err, errUnreadable) {
 		err = fileError(err, "writing an object")
 	}
 	return info, err
