@@ -12,6 +12,7 @@ func enginesOf(settings config.Config) spark.Engines {
 		Python: settings.Python,
 		Java:   settings.Java,
 		Index:  settings.PipIndexURL,
+		Maven:  settings.MavenURL,
 		Memory: settings.DriverMemory,
 	}
 }

@@ -58,7 +58,7 @@ func (envCommand) Run(m *Main, g *globals) error {
 		{"AWS_DEFAULT_REGION", c.region},
 	}
 	unset := notOurs
-	if settings.Buckets().All() { // no object is here to be read
+	if settings.BucketStores().All() { // no object is here to be read
 		variables = slices.DeleteFunc(variables, func(v variable) bool { return v.name == endpointS3 })
 		unset = append([]string{endpointS3}, notOurs...)
 	}

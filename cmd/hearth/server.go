@@ -52,6 +52,7 @@ type server struct {
 	log      *slog.Logger
 
 	lock     *dataLock
+	keys     *access.Keys
 	engines  spark.Engines
 	store    *sqlite.Store
 	objects  *objects.Store
@@ -89,8 +90,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 	if err := s.at.checkWhole(); err != nil {
 		return nil, err
 	}
-	keys, err := access.Open(settings.Data)
-	if err != nil {
+	if s.keys, err = access.Open(settings.Data); err != nil {
 		return nil, err
 	}
 	if s.store, err = sqlite.Open(s.at.storeFile()); err != nil {
@@ -119,7 +119,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Results:     sessions.Retention{Objects: s.objects, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
 		Log:         s.log,
 	})
-	pages := console.New(s.sessions, console.Options{Keys: keys, Ready: s.ready, Log: s.log})
+	pages := console.New(s.sessions, console.Options{Keys: s.keys, Ready: s.ready, Log: s.log})
 	link := func(ctx context.Context, sessionID string) (hearth.Link, error) {
 		return pages.Link(ctx, principal(ctx), httpd.AddressFrom(ctx), sessionID)
 	}
@@ -132,8 +132,9 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
 		Console:        pages,
-		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log}),
-		Keys:           keys,
+		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log, Allow: allow(bucketsOf(settings))}),
+		Keys:           s.keys,
+		S3Keys:         access.SessionKeys{Keys: s.keys, Session: s.sessions.Session},
 		Account:        settings.Account,
 		Region:         settings.Region,
 		MaxBody:        settings.MaxBody,
@@ -169,10 +170,10 @@ func (s *server) drivers() *driver.Drivers {
 				return shim.Process{}, nil, err
 			}
 			if s.settings.LightDrivers {
-				kernel, err := engine.Light(launch, bundle)
+				kernel, err := engine.Light(launch, bundle, s.storeOf(launch))
 				return kernel, nil, err
 			}
-			return engine.Processes(launch, bundle)
+			return engine.Processes(launch, bundle, s.storeOf(launch))
 		},
 		LimitMemory:       s.settings.LimitMemory,
 		EndGrace:          s.settings.EndGrace.Duration,
@@ -182,6 +183,32 @@ func (s *server) drivers() *driver.Drivers {
 		LostAfter:         s.settings.LostAfter.Duration,
 		Log:               s.log,
 	})
+}
+
+// storeOf is what s3:// paths mean in a driver: this server's own endpoint.
+func (s *server) storeOf(launch hearth.Launch) spark.Store {
+	key := s.keys.SessionKey(launch.SessionID)
+	return spark.Store{
+		Endpoint:        s.http.URL(),
+		Region:          s.settings.Region,
+		AccessKeyID:     key.AccessKeyID,
+		SecretAccessKey: key.SecretAccessKey,
+		SessionToken:    key.SessionToken,
+	}
+}
+
+// bucketsOf are the rules for the buckets that sessions reach.
+func bucketsOf(settings config.Config) access.Buckets {
+	buckets := make(access.Buckets)
+	for pattern, rule := range settings.Buckets {
+		buckets[pattern] = rule.WorkGroups
+	}
+	return buckets
+}
+
+// allow lets whoever reaches a bucket do everything there.
+func allow(buckets access.Buckets) func(ctx context.Context, bucket, key string, write bool) error {
+	return func(ctx context.Context, bucket, _ string, _ bool) error { return buckets.Check(ctx, bucket) }
 }
 
 // self is how this program is started again, also after its file was replaced
@@ -258,7 +285,7 @@ func (s *server) Run(ctx context.Context) error {
 // prepare makes what a first start lacks, and takes up the sessions that the
 // server before left.
 func (s *server) prepare(ctx context.Context) error {
-	if s.settings.Buckets().Store(resultsBucket) == hearth.BuiltIn {
+	if s.settings.BucketStores().Store(resultsBucket) == hearth.BuiltIn {
 		if err := s.objects.CreateBucket(ctx, resultsBucket); err != nil && hearth.KindOf(err) != hearth.KindExists {
 			return err
 		}

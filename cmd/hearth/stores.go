@@ -43,7 +43,7 @@ func everywhere(settings config.Config, builtIn hearth.Objects) (hearth.Objects,
 	if err != nil || len(stores) == 0 {
 		return builtIn, err
 	}
-	all := hearth.Stores{Buckets: settings.Buckets(), ByName: map[string]hearth.Objects{hearth.BuiltIn: builtIn}}
+	all := hearth.Stores{Buckets: settings.BucketStores(), ByName: map[string]hearth.Objects{hearth.BuiltIn: builtIn}}
 	for name, s := range stores {
 		all.ByName[name] = s
 	}
@@ -58,7 +58,7 @@ func (d *doctor) stores(ctx context.Context) {
 		d.note("stores", broken, hearth.MessageOf(err), "")
 		return
 	}
-	buckets := d.settings.Buckets()
+	buckets := d.settings.BucketStores()
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		named := buckets.Named(name)
 		if buckets.Store(resultsBucket) == name && !slices.Contains(named, resultsBucket) {

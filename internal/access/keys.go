@@ -1,5 +1,6 @@
 // Package access knows the access keys that requests are signed with, who signs
-// with them, and the passes that open a session in a browser.
+// with them, the keys of sessions and the buckets that these reach, and the passes
+// that open a session in a browser.
 package access
 
 import (
@@ -38,8 +39,9 @@ type document struct {
 // Keys are all access keys of a server. Its methods may be called from several
 // goroutines.
 type Keys struct {
-	root Key
-	byID map[string]Key
+	root     Key
+	byID     map[string]Key
+	sessions []byte // what the keys of sessions are derived from
 }
 
 // Open reads the keys from keys.json in dir. When there is none, it makes the
@@ -102,7 +104,11 @@ func read(path string) (*Keys, error) {
 	if len(d.Keys) == 0 {
 		return nil, unavailable(path, "is broken", errors.New("it has no key"), restore)
 	}
-	keys := &Keys{root: d.Keys[0], byID: make(map[string]Key)}
+	sessions, err := sessionsSecret(d.Keys[0])
+	if err != nil {
+		return nil, hearth.Internal(err, "deriving the keys of sessions")
+	}
+	keys := &Keys{root: d.Keys[0], byID: make(map[string]Key), sessions: sessions}
 	for _, key := range d.Keys {
 		if key.AccessKeyID == "" || key.SecretAccessKey == "" {
 			return nil, unavailable(path, "is broken", errors.New("a key lacks its id or secret"), restore)

@@ -6,6 +6,10 @@ import "context"
 type Principal struct {
 	AccessKeyID string
 	ARN         string // as AWS writes it: arn:aws:iam::<account>:root
+
+	// Of a session that signs with its own key; "" of everybody else.
+	SessionID string
+	WorkGroup string
 }
 
 type principalKey struct{}

@@ -94,6 +94,11 @@ type Config struct {
 	// Default: pip's own setting.
 	PipIndexURL string `toml:"pip_index_url"`
 
+	// MavenURL is the Maven repository that the jars come from which engines
+	// have beside Spark's own. Their checksums are known, so that it need not be
+	// trusted. Default: https://repo1.maven.org/maven2.
+	MavenURL string `toml:"maven_url"`
+
 	// KeepDrivers is how long the log, the journal and the files of an ended
 	// session's driver are kept. Results and copies of the log are kept
 	// elsewhere, as keep_results says; with 0s a driver's are, too. Default: 168h (a week).
@@ -155,6 +160,10 @@ type Config struct {
 	// machine's disk. Default: none.
 	Stores map[string]Store `toml:"stores"`
 
+	// Buckets are the tables [buckets.NAME]: which workgroups' sessions reach a
+	// bucket. A bucket without one is for all sessions. docs/s3.md tells more.
+	Buckets map[string]Bucket `toml:"buckets"`
+
 	// Throttle is the table [throttle]: how many calls of the Athena API are
 	// answered.
 	Throttle Throttle `toml:"throttle"`
@@ -190,6 +199,7 @@ func Default() Config {
 		Engines:           engines,
 		Account:           "123456789012",
 		Region:            "us-east-1",
+		MavenURL:          "https://repo1.maven.org/maven2",
 		DriverMemory:      "2g",
 		DriverOverhead:    "1g",
 		KeepDrivers:       Duration{7 * 24 * time.Hour},
@@ -274,8 +284,11 @@ func (c Config) Check() error {
 	case c.MaxBody < minBody:
 		return refuse("max_body", c.MaxBody, fmt.Sprintf("a calculation's code has to fit; write at least %d", minBody))
 	}
-	if u, err := url.Parse(c.PipIndexURL); c.PipIndexURL != "" && (err != nil || u.Scheme == "" || u.Host == "") {
+	if c.PipIndexURL != "" && !isURL(c.PipIndexURL) {
 		return refuse("pip_index_url", c.PipIndexURL, "write a URL, like https://pypi.org/simple")
+	}
+	if !isURL(c.MavenURL) {
+		return refuse("maven_url", c.MavenURL, "write a URL, like https://repo1.maven.org/maven2")
 	}
 	if err := c.checkMemory(); err != nil {
 		return err
@@ -284,6 +297,9 @@ func (c Config) Check() error {
 		return err
 	}
 	if err := c.checkStores(); err != nil {
+		return err
+	}
+	if err := c.checkBuckets(); err != nil {
 		return err
 	}
 	if err := c.Throttle.check(); err != nil {
@@ -331,6 +347,11 @@ func (c Config) checkTimes() error {
 
 func refuse(setting string, value any, remedy string) error {
 	return hearth.Errorf(hearth.KindInvalid, "The setting %s cannot be %q: %s.", setting, fmt.Sprint(value), remedy)
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != ""
 }
 
 func isPort(text string) bool {

@@ -77,6 +77,7 @@ func TestLoad(t *testing.T) {
 			java = "/opt/java/bin/java"
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"
+			maven_url = "https://maven.example/central"
 			keep_drivers = "24h"
 			keep_records = "48h"
 			keep_results = "24h"
@@ -98,6 +99,9 @@ func TestLoad(t *testing.T) {
 			dpus = 8
 			queue = 10
 			memory = "6g"
+
+			[buckets."team-*"]
+			workgroups = ["etl", "primary"]
 
 			[workgroups."*"]
 			sessions = 5
@@ -211,6 +215,8 @@ func TestCheck(t *testing.T) {
 		"max_driver_memory":  {func(c *config.Config) { c.MaxDriverMemory = "lots" }, func(c *config.Config) { c.MaxDriverMemory = "2047m" }},
 		"driver_overhead":    {func(c *config.Config) { c.DriverOverhead = "" }},
 		"pip_index_url":      {func(c *config.Config) { c.PipIndexURL = "pypi" }},
+		"buckets":            {func(c *config.Config) { c.Buckets = map[string]config.Bucket{"team-[": {}} }},
+		"maven_url":          {func(c *config.Config) { c.MavenURL = "" }, func(c *config.Config) { c.MavenURL = "central" }},
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
 		"keep_results":       {func(c *config.Config) { c.KeepResults.Duration = time.Minute }},
 		"max_results":        {func(c *config.Config) { c.MaxResults = "50" }},

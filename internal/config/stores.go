@@ -48,8 +48,8 @@ type Store struct {
 	Profile string `toml:"profile"`
 }
 
-// Buckets says which store has which buckets.
-func (c Config) Buckets() hearth.Buckets {
+// BucketStores says which store has which buckets.
+func (c Config) BucketStores() hearth.Buckets {
 	buckets := hearth.Buckets{}
 	for name, store := range c.Stores {
 		buckets[name] = store.Buckets

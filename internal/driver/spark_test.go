@@ -9,6 +9,7 @@ import (
 	"hearth"
 	"hearth/internal/driver"
 	"hearth/internal/shim"
+	"hearth/internal/spark"
 	"hearth/internal/testenv"
 )
 
@@ -18,7 +19,7 @@ func TestDriver_Spark(t *testing.T) {
 	withSpark := func(c *driver.Config) {
 		c.Prepare = func(_ context.Context, launch hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
 			launch.Master = "local[1]"
-			return engine.Processes(launch, bundle)
+			return engine.Processes(launch, bundle, spark.Store{})
 		}
 	}
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hearth"
+	"hearth/internal/access"
 	"hearth/internal/sigv4"
 )
 
@@ -23,6 +24,7 @@ type door struct {
 // A lock is how a door's clients sign, and how they are refused.
 type lock struct {
 	verifier *sigv4.Verifier
+	keys     SessionKeys
 	refuse   func(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error)
 	// streams is set where bodies are verified while the handler reads them.
 	streams bool
@@ -35,11 +37,12 @@ type doors struct{ athena, rest, console, objects *door }
 const serviceAthena = "athena"
 
 func newDoors(c Config) doors {
-	verifier := func(service string) *sigv4.Verifier {
-		return &sigv4.Verifier{Service: service, Region: c.Region, Secret: secret(c.Keys), MaxBody: c.MaxBody}
+	verifier := func(service string, k SessionKeys) *sigv4.Verifier {
+		return &sigv4.Verifier{Service: service, Region: c.Region, Secret: secret(k), MaxBody: c.MaxBody}
 	}
-	athena := &lock{verifier: verifier(serviceAthena), refuse: awsJSON{}.refuse}
-	s3 := &lock{verifier: verifier(sigv4.ServiceS3), refuse: s3XML{}.refuse, streams: true}
+	apiKeys := lasting{c.Keys}
+	athena := &lock{verifier: verifier(serviceAthena, apiKeys), keys: apiKeys, refuse: awsJSON{}.refuse}
+	s3 := &lock{verifier: verifier(sigv4.ServiceS3, c.S3Keys), keys: c.S3Keys, refuse: s3XML{}.refuse, streams: true}
 	return doors{
 		athena:  &door{handler: c.Athena, protocol: awsJSON{}, lock: athena},
 		rest:    &door{handler: c.REST, protocol: awsJSON{}, lock: athena, streams: true},
@@ -48,12 +51,26 @@ func newDoors(c Config) doors {
 	}
 }
 
+// lasting are keys without those of sessions.
+type lasting struct{ Keys }
+
+func (l lasting) Secret(ctx context.Context, accessKeyID, _ string) (string, error) {
+	return l.Keys.Secret(ctx, accessKeyID)
+}
+
+func (l lasting) Principal(_ context.Context, accessKeyID, _, account string) (access.Principal, error) {
+	return l.Keys.Principal(accessKeyID, account), nil
+}
+
 // secret gives keys in the form of a Verifier.
-func secret(keys Keys) func(context.Context, string) (string, error) {
-	return func(ctx context.Context, accessKeyID string) (string, error) {
-		secret, err := keys.Secret(ctx, accessKeyID)
-		if hearth.KindOf(err) == hearth.KindNotFound {
+func secret(k SessionKeys) func(context.Context, string, string) (string, error) {
+	return func(ctx context.Context, accessKeyID, token string) (string, error) {
+		secret, err := k.Secret(ctx, accessKeyID, token)
+		switch hearth.KindOf(err) {
+		case hearth.KindNotFound:
 			return "", sigv4.ErrUnknownKey
+		case hearth.KindDenied:
+			return "", sigv4.ErrInvalidToken
 		}
 		return secret, err
 	}

@@ -85,6 +85,8 @@ var s3Faults = map[sigv4.Fault]struct {
 	sigv4.FaultSkewed:            {"RequestTimeTooSkewed", http.StatusForbidden},
 	sigv4.FaultExpired:           {"AccessDenied", http.StatusForbidden},
 	sigv4.FaultUnknownKey:        {"InvalidAccessKeyId", http.StatusForbidden},
+	sigv4.FaultInvalidToken:      {"InvalidToken", http.StatusBadRequest},
+	sigv4.FaultExpiredToken:      {"ExpiredToken", http.StatusBadRequest},
 	sigv4.FaultMismatch:          {"SignatureDoesNotMatch", http.StatusForbidden},
 	sigv4.FaultPayloadMismatch:   {"XAmzContentSHA256Mismatch", http.StatusBadRequest},
 	sigv4.FaultPayloadTooLarge:   {"EntityTooLarge", http.StatusBadRequest},

@@ -51,7 +51,7 @@ func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 		defer cancel()
 		defer context.AfterFunc(s.leaving, cancel)()
 	}
-	identity, err := s.verify(x, r, d.lock)
+	principal, err := s.authenticate(x, r, d.lock)
 	if refusal, ok := errors.AsType[*sigv4.Error](err); ok {
 		x.fault = refusal.Message
 		logMismatch(ctx, s.config.Log, x.id, refusal)
@@ -63,9 +63,22 @@ func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 		d.protocol.fail(x, r)
 		return
 	}
-	x.principal = s.config.Keys.Principal(identity.AccessKeyID, s.config.Account)
+	x.principal = principal
 	ctx = context.WithValue(access.WithPrincipal(ctx, x.principal), addressKey{}, s.scheme()+r.Host)
 	d.handler.ServeHTTP(x, r.WithContext(ctx))
+}
+
+// authenticate tells who signed the request.
+func (s *Server) authenticate(x *exchange, r *http.Request, l *lock) (access.Principal, error) {
+	identity, err := s.verify(x, r, l)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	principal, err := l.keys.Principal(r.Context(), identity.AccessKeyID, identity.SessionToken, s.config.Account)
+	if hearth.KindOf(err) == hearth.KindDenied {
+		return principal, &sigv4.Error{Fault: sigv4.FaultExpiredToken, Message: hearth.MessageOf(err)}
+	}
+	return principal, err
 }
 
 // enterUnsigned leaves it to the handler to read the body, in the time that a
@@ -181,6 +194,9 @@ func (s *Server) log(x *exchange, r *http.Request, level slog.Level) {
 	}
 	if x.principal.AccessKeyID != "" {
 		attributes = append(attributes, slog.String("key", x.principal.AccessKeyID))
+	}
+	if x.principal.SessionID != "" {
+		attributes = append(attributes, slog.String("session", x.principal.SessionID))
 	}
 	if x.fault != "" {
 		attributes = append(attributes, slog.String("fault", x.fault))

@@ -36,8 +36,10 @@ type Config struct {
 	Console http.Handler // everything below /ui/; checks by itself who comes
 	Objects http.Handler // everything else: S3, path style
 
-	// Keys are the access keys that requests may be signed with.
-	Keys Keys
+	// Keys are the access keys that requests may be signed with, and S3Keys
+	// those for S3, where sessions have keys of their own.
+	Keys   Keys
+	S3Keys SessionKeys
 	// Account is the AWS account of all principals, and Region the one that
 	// requests have to be signed for.
 	Account, Region string
@@ -64,6 +66,14 @@ type Config struct {
 type Keys interface {
 	Secret(ctx context.Context, accessKeyID string) (string, error)
 	Principal(accessKeyID, account string) access.Principal
+}
+
+// SessionKeys knows the keys of sessions too, which come with a token. Secret
+// returns KindDenied for a wrong token, and Principal for the key of a session
+// that has ended.
+type SessionKeys interface {
+	Secret(ctx context.Context, accessKeyID, token string) (string, error)
+	Principal(ctx context.Context, accessKeyID, token, account string) (access.Principal, error)
 }
 
 const (

@@ -43,6 +43,7 @@ const region = "us-east-1"
 // site is a listening server with its keys and log.
 type site struct {
 	*httpd.Server
+	keys   *access.Keys
 	key    access.Key
 	client *http.Client
 	log    *testenv.Log
@@ -68,13 +69,14 @@ func open(t *testing.T, change func(*httpd.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{key: keys.Root(), client: &http.Client{Transport: &http.Transport{}}, log: &testenv.Log{}}
+	s := &site{keys: keys, key: keys.Root(), client: &http.Client{Transport: &http.Transport{}}, log: &testenv.Log{}}
 	config := httpd.Config{
 		Address:  "127.0.0.1:0",
 		Athena:   http.HandlerFunc(echo),
 		REST:     http.HandlerFunc(echo),
 		Objects:  http.HandlerFunc(echo),
 		Keys:     keys,
+		S3Keys:   access.SessionKeys{Keys: keys, Session: session},
 		Account:  "123456789012",
 		Region:   region,
 		MaxBody:  1000,
@@ -113,6 +115,11 @@ func (s *site) request(t *testing.T, method, path, body string) *http.Request {
 // sign signs as AWS's SDK does.
 func (s *site) sign(t *testing.T, r *http.Request, service, body string) *http.Request {
 	t.Helper()
+	return s.signAs(t, aws.Credentials{AccessKeyID: s.key.AccessKeyID, SecretAccessKey: s.key.SecretAccessKey}, r, service, body)
+}
+
+func (s *site) signAs(t *testing.T, credentials aws.Credentials, r *http.Request, service, body string) *http.Request {
+	t.Helper()
 	sum := sha256.Sum256([]byte(body))
 	return s.signAs(t, r, service, hex.EncodeToString(sum[:]))
 }
@@ -123,7 +130,6 @@ func (s *site) signAs(t *testing.T, r *http.Request, service, hash string) *http
 	if service == "s3" {
 		r.Header.Set("X-Amz-Content-Sha256", hash)
 	}
-	credentials := aws.Credentials{AccessKeyID: s.key.AccessKeyID, SecretAccessKey: s.key.SecretAccessKey}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
 	if err := signer.SignHTTP(t.Context(), credentials, r, hash, service, region, time.Now()); err != nil {
 		t.Fatal(err)
@@ -312,7 +318,7 @@ func TestServer_SlowAnswer(t *testing.T) {
 }
 
 func TestServer_KeysFail(t *testing.T) {
-	s := open(t, func(c *httpd.Config) { c.Keys = brokenKeys{} })
+	s := open(t, func(c *httpd.Config) { c.Keys, c.S3Keys = brokenKeys{}, brokenSessionKeys{} })
 	for _, service := range []string{"athena", "s3"} {
 		t.Run(service, func(t *testing.T) {
 			method := map[string]string{"athena": "POST", "s3": "GET"}[service]
@@ -335,6 +341,92 @@ func (brokenKeys) Secret(context.Context, string) (string, error) {
 	return "", errors.New("disk failure")
 }
 func (brokenKeys) Principal(string, string) access.Principal { panic("nobody was let in") }
+
+type brokenSessionKeys struct{}
+
+func (brokenSessionKeys) Secret(ctx context.Context, id, _ string) (string, error) {
+	return brokenKeys{}.Secret(ctx, id)
+}
+
+func (brokenSessionKeys) Principal(context.Context, string, string, string) (access.Principal, error) {
+	panic("nobody was let in")
+}
+
+// session finds the sessions of a record with one that lives and one that ended.
+func session(_ context.Context, id string) (hearth.Session, error) {
+	states := map[string]hearth.SessionState{"alive": hearth.SessionBusy, "over": hearth.SessionTerminated}
+	state, found := states[id]
+	if !found {
+		return hearth.Session{}, hearth.Errorf(hearth.KindNotFound, "No session %s.", id)
+	}
+	return hearth.Session{ID: id, WorkGroup: "etl", State: state}, nil
+}
+
+// Ensure that a session's key opens S3, as long as the session lives, and no
+// other door.
+func TestServer_SessionKeys(t *testing.T) {
+	s := open(t, nil)
+	send := func(t *testing.T, id string, change func(*aws.Credentials), service, method, path string) (*http.Response, string) {
+		key := s.keys.SessionKey(id)
+		credentials := aws.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken}
+		if change != nil {
+			change(&credentials)
+		}
+		return s.send(t, s.signAs(t, credentials, s.request(t, method, path, ""), service, ""))
+	}
+	t.Run("of a session that lives", func(t *testing.T) {
+		response, body := send(t, "alive", nil, "s3", "GET", "/bucket/key")
+		if want := "arn:aws:sts::123456789012:assumed-role/hearth/alive GET /bucket/key "; response.StatusCode != http.StatusOK || body != want {
+			t.Errorf("%s %q", response.Status, body)
+		}
+	})
+	t.Run("are named in the log", func(t *testing.T) {
+		if !strings.Contains(s.log.String(), "session=alive") {
+			t.Error("the log does not name the session")
+		}
+	})
+	for _, id := range []string{"over", "forgotten"} {
+		t.Run("of a session that is "+id, func(t *testing.T) {
+			response, body := send(t, id, nil, "s3", "GET", "/bucket/key")
+			wantXML(t, response, body, http.StatusBadRequest, "ExpiredToken")
+		})
+	}
+	for what, c := range map[string]struct {
+		change func(*aws.Credentials)
+		code   string
+		status int
+	}{
+		"with another's token": {func(c *aws.Credentials) { c.SessionToken = s.keys.SessionKey("over").SessionToken }, "InvalidToken", http.StatusBadRequest},
+		"without a token":      {func(c *aws.Credentials) { c.SessionToken = "" }, "InvalidToken", http.StatusBadRequest},
+		"with another secret":  {func(c *aws.Credentials) { c.SecretAccessKey = s.key.SecretAccessKey }, "SignatureDoesNotMatch", http.StatusForbidden},
+	} {
+		t.Run(what, func(t *testing.T) {
+			response, body := send(t, "alive", c.change, "s3", "GET", "/bucket/key")
+			wantXML(t, response, body, c.status, c.code)
+		})
+	}
+	t.Run("in a presigned URL", func(t *testing.T) {
+		key := s.keys.SessionKey("alive")
+		credentials := aws.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken}
+		r := s.request(t, "GET", "/bucket/key?X-Amz-Expires=60", "")
+		address, _, err := v4.NewSigner().PresignHTTP(t.Context(), credentials, r, "UNSIGNED-PAYLOAD", "s3", region, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil); err != nil {
+			t.Fatal(err)
+		}
+		if response, body := s.send(t, r); response.StatusCode != http.StatusOK || !strings.Contains(body, "/alive ") {
+			t.Errorf("%s %q", response.Status, body)
+		}
+	})
+	for path, method := range map[string]string{"/": "POST", "/v1/sessions/alive": "GET"} {
+		t.Run("not at "+path, func(t *testing.T) {
+			response, body := send(t, "alive", nil, "athena", method, path)
+			wantJSON(t, response, body, http.StatusBadRequest, "UnrecognizedClientException")
+		})
+	}
+}
 
 func TestServer_Panic(t *testing.T) {
 	early := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret cause") })

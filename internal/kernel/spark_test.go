@@ -11,6 +11,7 @@ import (
 	"hearth"
 	"hearth/internal/kernel"
 	"hearth/internal/shim"
+	"hearth/internal/spark"
 	"hearth/internal/testenv"
 )
 
@@ -18,7 +19,7 @@ import (
 func sparkDriver(t testing.TB) *driver {
 	t.Helper()
 	dir := t.TempDir()
-	_, jvm, err := testenv.Engine(t).Processes(hearth.Launch{SessionID: "kernel", Master: "local[2]", WorkingDirectory: dir}, dir)
+	_, jvm, err := testenv.Engine(t).Processes(hearth.Launch{SessionID: "kernel", Master: "local[2]", WorkingDirectory: dir}, dir, spark.Store{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ const (
 	FaultSkewed                             // signed too long ago, or in the future
 	FaultExpired                            // a presigned URL whose time is over
 	FaultUnknownKey                         // nobody has this access key id
+	FaultInvalidToken                       // a session token that is not the key's
+	FaultExpiredToken                       // temporary credentials whose time is over; a Verifier does not know it
 	FaultMismatch                           // the signature is of another request or by another key
 	FaultPayloadMismatch                    // the body is not the one whose hash was signed
 	FaultPayloadTooLarge                    // the body is over the limit
@@ -38,6 +40,8 @@ var codes = map[Fault]string{
 	FaultSkewed:            "InvalidSignatureException",
 	FaultExpired:           "InvalidSignatureException",
 	FaultUnknownKey:        "UnrecognizedClientException",
+	FaultInvalidToken:      "UnrecognizedClientException",
+	FaultExpiredToken:      "ExpiredTokenException",
 	FaultMismatch:          "InvalidSignatureException",
 	FaultPayloadMismatch:   "InvalidSignatureException",
 	FaultPayloadTooLarge:   "RequestEntityTooLargeException",

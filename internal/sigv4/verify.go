@@ -20,9 +20,12 @@ const MaxSkew = 5 * time.Minute
 // encoded once, the body may be left unsigned, and URLs may be presigned.
 const ServiceS3 = "s3"
 
-// ErrUnknownKey is what a Verifier's Secret returns for an access key id that
-// nobody has.
-var ErrUnknownKey = errors.New("unknown access key id")
+// What a Verifier's Secret returns for an access key id that nobody has, and
+// for a session token that is not the key's.
+var (
+	ErrUnknownKey   = errors.New("unknown access key id")
+	ErrInvalidToken = errors.New("invalid session token")
+)
 
 // Verifier checks the signatures of requests for one service. Its methods may
 // be called from several goroutines.
@@ -31,9 +34,10 @@ type Verifier struct {
 	Service string
 	// Region is the only region that requests may be signed for; "" takes any.
 	Region string
-	// Secret gives the secret of an access key, or ErrUnknownKey. Any other
-	// error is a fault of the server; Verify returns it as it is.
-	Secret func(ctx context.Context, accessKeyID string) (string, error)
+	// Secret gives the secret of an access key, or ErrUnknownKey. With temporary
+	// credentials comes a token; it returns ErrInvalidToken for a wrong one. Any
+	// other error is a fault of the server; Verify returns it as it is.
+	Secret func(ctx context.Context, accessKeyID, sessionToken string) (string, error)
 	// RequiredHeaders have to be signed, beside host and all X-Amz-* headers
 	// of the request. Names are in lower case.
 	RequiredHeaders []string
@@ -48,8 +52,9 @@ type Verifier struct {
 
 // Identity is who signed a request.
 type Identity struct {
-	AccessKeyID string
-	Region      string
+	AccessKeyID  string
+	Region       string
+	SessionToken string // "" where no token came
 }
 
 // Verify checks the request's signature. It reads the body and puts back what it
@@ -78,11 +83,14 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	if refusal != nil {
 		return Identity{}, refusal
 	}
-	secret, err := v.Secret(r.Context(), a.credential.accessKeyID)
-	if errors.Is(err, ErrUnknownKey) {
+	token := sessionToken(r, query, a)
+	secret, err := v.Secret(r.Context(), a.credential.accessKeyID, token)
+	switch {
+	case errors.Is(err, ErrUnknownKey):
 		return Identity{}, fault(FaultUnknownKey, "The security token included in the request is invalid.")
-	}
-	if err != nil {
+	case errors.Is(err, ErrInvalidToken):
+		return Identity{}, fault(FaultInvalidToken, "The provided token is malformed or otherwise invalid.")
+	case err != nil:
 		return Identity{}, err
 	}
 
@@ -110,7 +118,16 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	if refusal := v.settle(r, declared, &chunkSeal{key, a.date, a.credential.scope(), signature}); refusal != nil {
 		return Identity{}, refusal
 	}
-	return Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region}, nil
+	return Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region, SessionToken: token}, nil
+}
+
+// sessionToken is the token of temporary credentials. It is signed where it
+// stands: as an X-Amz-* header, or with the rest of a presigned URL's query.
+func sessionToken(r *http.Request, query url.Values, a authorization) string {
+	if a.presigned() {
+		return query.Get("X-Amz-Security-Token")
+	}
+	return r.Header.Get("X-Amz-Security-Token")
 }
 
 // settle holds the body to what was declared of it.

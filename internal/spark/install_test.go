@@ -18,8 +18,9 @@ import (
 // its pip makes what is installed out of nothing.
 type factory struct {
 	Engines
-	t   testing.TB
-	dir string
+	t    testing.TB
+	dir  string
+	jars *jarShop
 }
 
 func newFactory(t testing.TB) *factory {
@@ -46,6 +47,8 @@ case "$*" in
 *first_start.py) [ ! -e DIR/spark-broken ] || { echo 'Py4JError: no'; exit 1; } ;;
 esac`, "DIR", f.dir))
 	f.Java = f.java("jdk")
+	f.jars = newJarShop(t)
+	f.Maven, f.pinned = f.jars.url, f.jars.pinned()
 	return f
 }
 
@@ -132,13 +135,13 @@ func TestEngines_Install(t *testing.T) {
 		newFactory(t).mustInstall(func(r Report) { reports = append(reports, r) })
 		step, sawBytes := 0, false
 		for _, r := range reports[:len(reports)-1] {
-			if r.Step < step || r.Steps != 6 || r.Name == "" {
+			if r.Step < step || r.Steps != 7 || r.Name == "" {
 				t.Errorf("after step %d: %+v", step, r)
 			}
 			step = r.Step
 			sawBytes = sawBytes || r.Doing == "pyspark 3.5.7" && r.Done == 1000 && r.Total == 317000000
 		}
-		if step != 6 || !sawBytes || !reports[len(reports)-1].End {
+		if step != 7 || !sawBytes || !reports[len(reports)-1].End {
 			t.Errorf("reported %+v", reports)
 		}
 	})
@@ -224,7 +227,7 @@ func TestEngines_Install(t *testing.T) {
 			if got := f.ran("first_start.py"); got != 2 {
 				t.Errorf("Spark was started %d times", got)
 			}
-			if engine, err := f.Find(DefaultVersion); err != nil || !engine.intact() {
+			if engine, err := f.Find(DefaultVersion); err != nil || !f.intact(engine) {
 				t.Errorf("found %+v, %v", engine, err)
 			}
 		})

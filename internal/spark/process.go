@@ -58,14 +58,14 @@ var moduleOptions = []string{
 // refuses is not refused here: Spark says itself what is wrong with it, in the
 // driver's output. The launch names its working directory. It returns
 // KindInvalid for one that is not there and KindUnavailable when the engine has been damaged.
-func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error) {
+func (e *Engine) Processes(launch hearth.Launch, bundle string, store Store) (kernel shim.Process, jvm *shim.Process, err error) {
 	if !executable(e.Java.Program) {
 		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with `hearth engines install`.", e.Version, e.Java.Program)
 	}
 	if err := checkDirectory(launch.WorkingDirectory); err != nil {
 		return shim.Process{}, nil, err
 	}
-	settings := e.settings(launch, bundle)
+	settings := e.settings(launch, bundle, store)
 	for name, content := range map[string][]byte{propertiesFile: properties(settings), loggingFile: logging} {
 		if err := os.WriteFile(filepath.Join(bundle, name), content, 0o600); err != nil {
 			return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
@@ -74,7 +74,7 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Pro
 	if err := os.MkdirAll(filepath.Join(bundle, shim.TemporaryDir), 0o700); err != nil {
 		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
 	}
-	env := e.environment(launch)
+	env := e.environment(launch, store)
 	gateway := filepath.Join(bundle, shim.GatewayFile)
 	kernel = shim.Process{
 		Argv: []string{e.Python.Program, filepath.Join(bundle, shim.KernelFile)},
@@ -94,10 +94,10 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string) (kernel shim.Pro
 
 // Light says which process is a driver without Spark: the kernel alone. It
 // returns KindInvalid for a working directory that is not there.
-func (e *Engine) Light(launch hearth.Launch, bundle string) (shim.Process, error) {
+func (e *Engine) Light(launch hearth.Launch, bundle string, store Store) (shim.Process, error) {
 	return shim.Process{
 		Argv: []string{e.Python.Program, filepath.Join(bundle, shim.KernelFile)},
-		Env:  e.environment(launch),
+		Env:  e.environment(launch, store),
 		Dir:  launch.WorkingDirectory,
 	}, checkDirectory(launch.WorkingDirectory)
 }
@@ -119,7 +119,7 @@ func checkDirectory(dir string) error {
 
 // settings are the session's properties between what it may change and what it
 // may not.
-func (e *Engine) settings(launch hearth.Launch, bundle string) map[string]string {
+func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[string]string {
 	settings := map[string]string{
 		"spark.app.name":                            "hearth-" + launch.SessionID,
 		"spark.driver.memory":                       e.heap(),
@@ -136,6 +136,10 @@ func (e *Engine) settings(launch hearth.Launch, bundle string) map[string]string
 		settings["spark.driver.host"] = "127.0.0.1"
 		settings["spark.driver.bindAddress"] = "127.0.0.1"
 	}
+	if e.knowsS3() {
+		maps.Copy(settings, store.properties(bundle))
+		withoutToken(settings, launch)
+	}
 	maps.Copy(settings, launch.Properties)
 	settings["spark.master"] = launch.Master
 	return settings
@@ -151,7 +155,7 @@ func (e *Engine) heap() string {
 }
 
 // environment is the whole environment of both processes.
-func (e *Engine) environment(launch hearth.Launch) []string {
+func (e *Engine) environment(launch hearth.Launch, store Store) []string {
 	env := map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin"}
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -168,6 +172,7 @@ func (e *Engine) environment(launch hearth.Launch) []string {
 	if isLocal(launch.Master) {
 		env["SPARK_LOCAL_IP"] = "127.0.0.1" // Spark's web page listens nowhere else
 	}
+	maps.Copy(env, store.environment())
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		list = append(list, name+"="+env[name])

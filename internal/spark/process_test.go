@@ -22,7 +22,7 @@ func processes(t testing.TB, e *Engine, launch hearth.Launch, bundle string) (ke
 	if launch.WorkingDirectory == "" {
 		launch.WorkingDirectory = bundle
 	}
-	kernel, java, err := e.Processes(launch, bundle)
+	kernel, java, err := e.Processes(launch, bundle, Store{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestEngine_Processes(t *testing.T) {
 		for _, wanted := range []string{filepath.Join(bundle, "nonsuch"), engine.Java.Program} {
 			launch := launch
 			launch.WorkingDirectory = wanted
-			if _, _, err := engine.Processes(launch, bundle); hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(err.Error(), wanted) {
+			if _, _, err := engine.Processes(launch, bundle, Store{}); hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(err.Error(), wanted) {
 				t.Errorf("%s: %v", wanted, err)
 			}
 		}
@@ -162,7 +162,7 @@ func TestEngine_Processes(t *testing.T) {
 		engine, bundle := pretended(t), t.TempDir()
 		launch := launch
 		launch.WorkingDirectory = bundle
-		kernel, err := engine.Light(launch, bundle)
+		kernel, err := engine.Light(launch, bundle, Store{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestEngine_Processes(t *testing.T) {
 			t.Errorf("its environment is %q, and with Spark %q", kernel.Env, with.Env)
 		}
 		launch.WorkingDirectory = filepath.Join(bundle, "nonsuch")
-		if _, err := engine.Light(launch, bundle); hearth.KindOf(err) != hearth.KindInvalid {
+		if _, err := engine.Light(launch, bundle, Store{}); hearth.KindOf(err) != hearth.KindInvalid {
 			t.Errorf("in a directory that is not there: %v", err)
 		}
 	})
@@ -185,7 +185,7 @@ func TestEngine_Processes(t *testing.T) {
 		if err := os.Remove(engine.Java.Program); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := engine.Processes(launch, t.TempDir()); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "hearth engines install") {
+		if _, _, err := engine.Processes(launch, t.TempDir(), Store{}); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "hearth engines install") {
 			t.Error(err)
 		}
 	})

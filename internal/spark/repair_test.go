@@ -66,7 +66,7 @@ func TestEngines_Install_Repair(t *testing.T) {
 		if repaired.Java.Program != f.Java || f.ran("-m pip") != pips || f.ran("-m venv") != 1 || steps != 2 {
 			t.Errorf("%+v in %d steps", repaired.Java, steps)
 		}
-		if repaired.Packages["pyspark"] != "3.5.7" || len(repaired.ClassPath) != 2 {
+		if repaired.Packages["pyspark"] != "3.5.7" || len(repaired.ClassPath) != 2+3 {
 			t.Errorf("it lost something: %+v", repaired)
 		}
 		if kept := f.kept(); !strings.HasSuffix(kept, "classes of\nother\n") || !f.archived() {
@@ -157,7 +157,7 @@ func TestEngines_Install_Repair(t *testing.T) {
 			t.Fatalf("without Java: %v", err)
 		}
 		bundle := t.TempDir()
-		if _, _, err := engine.Processes(hearth.Launch{WorkingDirectory: bundle}, bundle); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "has lost its Java") {
+		if _, _, err := engine.Processes(hearth.Launch{WorkingDirectory: bundle}, bundle, Store{}); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "has lost its Java") {
 			t.Errorf("without Java: %v", err)
 		}
 		move(t, gone, jdk)
