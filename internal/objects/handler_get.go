@@ -11,6 +11,9 @@ import (
 // singleRange is the only form of Range that S3 knows; others it ignores.
 var singleRange = regexp.MustCompile(`^bytes=(\d*)-(\d*)$`)
 
+// etagAlone is an ETag without the quotes that http.ServeContent insists on.
+var etagAlone = regexp.MustCompile(`^[^"*, ]+$`)
+
 // rangeOf gives a Range as http.ServeContent takes it; "" is none. That one
 // refuses what S3 takes for no range (an end before the beginning) and for the
 // end of the object (a number that no object's size reaches).
@@ -56,6 +59,11 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 		}
 	}
 	r.Header.Set("Range", part)
+	for _, condition := range []string{"If-Match", "If-None-Match"} {
+		if etag := r.Header.Get(condition); etagAlone.MatchString(etag) { // as Java's SDK sends it
+			r.Header.Set(condition, quoted(etag))
+		}
+	}
 	describeObject(header, object.Info)
 	describeTags(header, object.Tags)
 	if part == "" && r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {

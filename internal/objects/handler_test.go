@@ -138,6 +138,7 @@ func TestHandler_GetObject(t *testing.T) {
 
 	t.Run("conditions", func(t *testing.T) {
 		tag, other := aws.String(`"`+etag("0123456789")+`"`), aws.String(`"other"`)
+		bare := aws.String(etag("0123456789"))
 		past, future := aws.Time(time.Now().Add(-time.Hour)), aws.Time(time.Now().Add(time.Hour))
 		for name, c := range map[string]struct {
 			in     s3.GetObjectInput
@@ -146,6 +147,8 @@ func TestHandler_GetObject(t *testing.T) {
 		}{
 			"If-Match, it does":              {s3.GetObjectInput{IfMatch: tag}, 0, ""},
 			"If-Match, it does not":          {s3.GetObjectInput{IfMatch: other}, http.StatusPreconditionFailed, "PreconditionFailed"},
+			"If-Match, without quotes":       {s3.GetObjectInput{IfMatch: bare}, 0, ""},
+			"If-None-Match, without quotes":  {s3.GetObjectInput{IfNoneMatch: bare}, http.StatusNotModified, "NotModified"},
 			"If-None-Match, it does not":     {s3.GetObjectInput{IfNoneMatch: other}, 0, ""},
 			"If-None-Match, it does":         {s3.GetObjectInput{IfNoneMatch: tag}, http.StatusNotModified, "NotModified"},
 			"If-Modified-Since, it was":      {s3.GetObjectInput{IfModifiedSince: past}, 0, ""},
