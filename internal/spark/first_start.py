@@ -8,6 +8,7 @@ import os
 import struct
 import time
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession, functions
 
 gateway = os.environ["HEARTH_GATEWAY"]
@@ -44,5 +45,23 @@ assert spark.read.json("numbers.json").count() == 1000
 spark.sql("create table kept using parquet as select * from numbers")
 spark.sql("describe table kept").collect()
 spark.sql("show tables").collect()
+
+# S3, as far as it goes without a store: nothing listens there, and it is asked once.
+settings = spark.sparkContext._jvm.org.apache.hadoop.conf.Configuration(spark.sparkContext._jsc.hadoopConfiguration())
+for name, value in {
+    "fs.s3a.endpoint": "http://127.0.0.1:1",
+    "fs.s3a.access.key": "none",
+    "fs.s3a.secret.key": "none",
+    "fs.s3a.attempts.maximum": "0",
+    "fs.s3a.retry.limit": "0",
+}.items():
+    settings.set(name, value)
+nowhere = spark.sparkContext._jvm.org.apache.hadoop.fs.Path("s3://nowhere/")
+store = nowhere.getFileSystem(settings)
+try:
+    store.listStatus(nowhere)
+except Py4JJavaError:
+    pass
+store.close()
 
 spark.stop()
