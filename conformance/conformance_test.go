@@ -26,6 +26,7 @@ func TestHearth(t *testing.T) {
 		{"calculations", calculations},
 		{"cancel", cancel},
 		{"magics", magics},
+		{"S3 from Spark", sparkS3},
 		{"kernel killed", kernelKilled},
 		{"JVM killed", jvmKilled},
 		{"Spark 3.5", spark35},

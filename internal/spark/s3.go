@@ -46,14 +46,20 @@ const hadoop = "spark.hadoop."
 
 // properties let Spark's s3://, s3a:// and s3n:// paths be read and written.
 func (s Store) properties(bundle string) map[string]string {
+	temporary := filepath.Join(bundle, shim.TemporaryDir)
 	p := map[string]string{
-		"spark.sql.sources.commitProtocolClass":      "hearth.CommitProtocol",
-		"spark.sql.parquet.output.committer.class":   "org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter",
-		hadoop + "fs.s3a.committer.name":             "magic",
-		hadoop + "fs.s3a.buffer.dir":                 filepath.Join(bundle, shim.TemporaryDir, "s3a"),
-		hadoop + "fs.s3a.committer.staging.tmp.path": filepath.Join(bundle, shim.TemporaryDir, "s3a-staging"),
-		// Other jobs may be writing to the same table. What a job leaves that was
-		// killed is the store's to remove.
+		"spark.sql.sources.commitProtocolClass":    "hearth.CommitProtocol",
+		"spark.sql.parquet.output.committer.class": "org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter",
+		// Tasks write to the driver's disk; what they committed is uploaded, and
+		// seen when the job commits. Hadoop 3.3.4's other committer for S3, the
+		// magic one, loses what two jobs write to one place at a time.
+		hadoop + "fs.s3a.committer.name":                     "directory",
+		hadoop + "fs.s3a.committer.staging.conflict-mode":    "append", // Spark has removed what is to be overwritten
+		hadoop + "fs.s3a.committer.staging.unique-filenames": "false",  // as Spark's are
+		hadoop + "fs.s3a.committer.staging.tmp.path":         "file://" + filepath.Join(temporary, "s3a-commits"),
+		hadoop + "fs.s3a.buffer.dir":                         filepath.Join(temporary, "s3a"),
+		// Other jobs may be writing to the same place. What is left of a job that
+		// was killed is the store's to remove.
 		hadoop + "fs.s3a.committer.abort.pending.uploads": "false",
 		// A server that is restarted is waited for, about a minute. With Hadoop's
 		// own numbers a job asks a wrong address for a quarter of an hour.

@@ -11,8 +11,8 @@ import org.apache.spark.sql.execution.datasources.SQLHadoopMapReduceCommitProtoc
 import scala.Option;
 
 /**
- * Spark's commit protocol, with the committer that the destination's file system asks for: on S3 the
- * magic one, which makes files visible when the job commits, without renaming them.
+ * Spark's commit protocol, with the committer that the destination's file system asks for: on S3 one
+ * that makes files visible when the job commits, without renaming them.
  *
  * <p>Spark's own protocol writes past committers that do not rename, and the one of
  * spark-hadoop-cloud adds to a partition that was to be overwritten where the committer is one that
