@@ -61,6 +61,7 @@ func TestHearth(t *testing.T) {
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
 		{"encryption", encryption},
+		{"session keys", sessionKeys},
 		{"operations", operations},
 		{"backup", backup},
 		{"stores", stores},

@@ -1,11 +1,14 @@
 package conformance
 
 import (
+	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"hearth/internal/testenv"
@@ -56,16 +59,38 @@ func restart(t *testing.T, binary string) {
 			}
 		})
 	}
+	t.Run("a write to S3 waits for the server", func(t *testing.T) {
+		c := c.in(t)
+		gate := newGate(t)
+		calculation := c.begin(id, gatedWrite("s3://hearth/waited", gate))
+		gate.reached()
+		c.Kill()
+		gate.open()
+		awaitFile(t, filepath.Join(gate.folder, "passed"))
+		c.Start()
+		got := c.ended(calculation)
+		same(t, "StateChangeReason", aws.ToString(got.Status.StateChangeReason), "")
+		same(t, "stdout", c.run(id, "print(spark.read.parquet('s3://hearth/waited').count())"), "1000\n")
+	})
 	t.Run("a token is remembered", func(t *testing.T) {
 		same(t, "the session", *must(c.athena.StartSession(c.ctx, request))(t).SessionId, id)
 	})
 	t.Run("a driver that died meanwhile", func(t *testing.T) {
 		c := c.in(t)
+		gate := newGate(t)
+		c.begin(id, gatedWrite("s3://hearth/never", gate))
+		gate.reached()
 		c.Kill()
 		kill(t, driver.JVMPID)
 		testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
 		c.Start()
 		c.failed(id, "Java")
+		listed := must(c.s3.ListObjectsV2(c.ctx, &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), Prefix: aws.String("never/")}))(t)
+		for _, o := range listed.Contents {
+			if key := aws.ToString(o.Key); key != "never/" { // a folder, as S3A marks one
+				t.Errorf("half a write shows: %s", key)
+			}
+		}
 	})
 	t.Run("ended sessions stay as they were", func(t *testing.T) {
 		c := c.in(t)
@@ -78,6 +103,18 @@ func restart(t *testing.T, binary string) {
 		same(t, "StateChangeReason", aws.ToString(after.Status.StateChangeReason), aws.ToString(before.Status.StateChangeReason))
 		same(t, "DpuExecutionInMillis", aws.ToInt64(after.Statistics.DpuExecutionInMillis), aws.ToInt64(before.Statistics.DpuExecutionInMillis))
 	})
+}
+
+// gatedWrite writes a thousand rows to a path, and waits at the gate after them.
+func gatedWrite(path string, g gate) string {
+	return fmt.Sprintf(`
+def rows(batches):
+    yield from batches
+    exec(%q, globals())
+    pathlib.Path(%q).touch()
+
+spark.range(1000, numPartitions=2).mapInPandas(rows, "id long").write.parquet(%q)
+`, g.code(), filepath.Join(g.folder, "passed"), path)
 }
 
 // endSessionsOnExit ends a server that was told to take its sessions with it.

@@ -272,6 +272,7 @@ func (s *server) Run(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
+	s.serving.Go(func() { s.abandonUploads(ctx) })
 	s.waiting.Store(nil)
 	s.log.Info("ready", "address", record.Address)
 	<-ctx.Done()

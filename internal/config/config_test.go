@@ -82,6 +82,7 @@ func TestLoad(t *testing.T) {
 			keep_records = "48h"
 			keep_results = "24h"
 			max_results = "50g"
+			keep_uploads = "12h"
 			max_body = 2000000
 			heartbeat = "1s"
 			unresponsive_after = "2s"
@@ -220,6 +221,7 @@ func TestCheck(t *testing.T) {
 		"max_body":           {func(c *config.Config) { c.MaxBody = 1000 }},
 		"keep_results":       {func(c *config.Config) { c.KeepResults.Duration = time.Minute }},
 		"max_results":        {func(c *config.Config) { c.MaxResults = "50" }},
+		"keep_uploads":       {func(c *config.Config) { c.KeepUploads.Duration = -1 }},
 		"keep_records":       {func(c *config.Config) { c.KeepRecords.Duration = time.Minute }},
 		"heartbeat":          {func(c *config.Config) { c.Heartbeat = config.Duration{} }},
 		"unresponsive_after": {func(c *config.Config) { c.UnresponsiveAfter = c.Heartbeat }},
@@ -292,7 +294,7 @@ func TestStores(t *testing.T) {
 	if err := c.Check(); err != nil {
 		t.Error(err)
 	}
-	if got := c.Buckets().Store("lake-1"); got != "lake" {
+	if got := c.BucketStores().Store("lake-1"); got != "lake" {
 		t.Errorf("lake-1 is in the store %q", got)
 	}
 	t.Run("a user in an endpoint is not repeated", func(t *testing.T) {

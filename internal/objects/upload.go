@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"regexp"
@@ -444,4 +445,33 @@ func (s *Store) Uploads(_ context.Context, bucket string, q UploadQuery) (upload
 		return uploads[:q.Limit], true, nil
 	}
 	return uploads, false, nil
+}
+
+// AbandonUploads deletes the uploads of all buckets that were started before a
+// time and are not complete, and tells how many. Nobody is going to complete
+// them: whoever began them was killed, or forgot.
+func (s *Store) AbandonUploads(ctx context.Context, before time.Time) (int, error) {
+	buckets, err := s.Buckets(ctx)
+	if err != nil {
+		return 0, err
+	}
+	abandoned := 0
+	for _, b := range buckets {
+		uploads, _, err := s.Uploads(ctx, b.Name, UploadQuery{Limit: math.MaxInt})
+		if err != nil && hearth.KindOf(err) != hearth.KindNotFound { // the bucket was deleted meanwhile
+			return abandoned, err
+		}
+		for _, u := range uploads {
+			if !u.StartedAt.Before(before) {
+				continue
+			}
+			switch err := s.removeUpload(b.Name, u.ID); {
+			case err == nil:
+				abandoned++
+			case hearth.KindOf(err) != hearth.KindNotFound:
+				return abandoned, err
+			}
+		}
+	}
+	return abandoned, nil
 }

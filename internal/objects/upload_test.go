@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -414,4 +415,22 @@ func TestStore_IsTheModels(t *testing.T) {
 			},
 		})
 	})
+}
+
+func TestStore_AbandonUploads(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	old := beginUpload(t, s, "a", objects.Draft{})
+	putPart(t, s, old, 1, "part")
+	between := time.Now()
+	young := beginUpload(t, s, "a", objects.Draft{})
+	if n, err := s.AbandonUploads(t.Context(), between); n != 1 || err != nil {
+		t.Errorf("%d uploads, %v", n, err)
+	}
+	left, _, err := s.Uploads(t.Context(), "hearth", objects.UploadQuery{Limit: 10})
+	if err != nil || len(left) != 1 || left[0].ID != young.ID {
+		t.Errorf("left %+v, %v", left, err)
+	}
+	_, err = complete(t, s, old)
+	wantFaultCode(t, err, "NoSuchUpload")
 }
