@@ -115,17 +115,21 @@ func (s *site) request(t *testing.T, method, path, body string) *http.Request {
 // sign signs as AWS's SDK does.
 func (s *site) sign(t *testing.T, r *http.Request, service, body string) *http.Request {
 	t.Helper()
-	return s.signAs(t, aws.Credentials{AccessKeyID: s.key.AccessKeyID, SecretAccessKey: s.key.SecretAccessKey}, r, service, body)
-}
-
-func (s *site) signAs(t *testing.T, credentials aws.Credentials, r *http.Request, service, body string) *http.Request {
-	t.Helper()
-	sum := sha256.Sum256([]byte(body))
-	return s.signAs(t, r, service, hex.EncodeToString(sum[:]))
+	return s.signAs(t, r, service, hashOf(body))
 }
 
 // signAs signs a body that is declared by a hash, or by another word.
 func (s *site) signAs(t *testing.T, r *http.Request, service, hash string) *http.Request {
+	t.Helper()
+	return s.signWith(t, aws.Credentials{AccessKeyID: s.key.AccessKeyID, SecretAccessKey: s.key.SecretAccessKey}, r, service, hash)
+}
+
+func hashOf(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *site) signWith(t *testing.T, credentials aws.Credentials, r *http.Request, service, hash string) *http.Request {
 	t.Helper()
 	if service == "s3" {
 		r.Header.Set("X-Amz-Content-Sha256", hash)
@@ -372,7 +376,7 @@ func TestServer_SessionKeys(t *testing.T) {
 		if change != nil {
 			change(&credentials)
 		}
-		return s.send(t, s.signAs(t, credentials, s.request(t, method, path, ""), service, ""))
+		return s.send(t, s.signWith(t, credentials, s.request(t, method, path, ""), service, hashOf("")))
 	}
 	t.Run("of a session that lives", func(t *testing.T) {
 		response, body := send(t, "alive", nil, "s3", "GET", "/bucket/key")

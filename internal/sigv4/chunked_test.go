@@ -87,7 +87,9 @@ func TestVerifier_DocumentedChunks(t *testing.T) {
 			}
 			v := verifier("s3")
 			v.Now = func() time.Time { return at }
-			v.Secret = func(context.Context, string, string) (string, error) { return "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", nil }
+			v.Secret = func(context.Context, string, string) (string, error) {
+				return "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", nil
+			}
 			if _, err := v.Verify(r); err != nil {
 				t.Fatal(err)
 			}
