@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -269,6 +271,7 @@ func (s *server) Run(ctx context.Context) error {
 	defer os.Remove(s.at.recordFile())
 
 	s.log.Info("listening", "address", record.Address, "data", s.at, "version", version())
+	s.tellUntrusted(ctx)
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -281,6 +284,23 @@ func (s *server) Run(ctx context.Context) error {
 	}
 	s.log.Info("leaving")
 	return s.end()
+}
+
+// tellUntrusted warns when drivers, which trust what the machine trusts, will
+// not accept the server's certificate.
+func (s *server) tellUntrusted(ctx context.Context) {
+	address, ok := strings.CutPrefix(s.http.URL(), "https://")
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	connection, err := new(tls.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		s.log.Warn("sessions cannot use s3://: this machine does not accept the server's certificate", "address", address, "error", err)
+		return
+	}
+	connection.Close()
 }
 
 // prepare makes what a first start lacks, and takes up the sessions that the
