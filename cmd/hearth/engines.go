@@ -14,6 +14,8 @@ func enginesOf(settings config.Config) spark.Engines {
 		Index:  settings.PipIndexURL,
 		Maven:  settings.MavenURL,
 		Memory: settings.DriverMemory,
+
+		Warehouse: home(settings.Data).warehouse(),
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,25 +16,32 @@ import (
 // home is the data directory: everything that a server keeps but the engines.
 type home string
 
-func (h home) storeFile() string  { return filepath.Join(string(h), "hearth.db") }
-func (h home) driversDir() string { return filepath.Join(string(h), "drivers") }
-func (h home) objectsDir() string { return filepath.Join(string(h), "objects") }
-func (h home) configFile() string { return filepath.Join(string(h), "hearth.toml") }
-func (h home) lockFile() string   { return filepath.Join(string(h), "server.lock") }
-func (h home) recordFile() string { return filepath.Join(string(h), "server.json") }
-func (h home) keysFile() string   { return filepath.Join(string(h), "keys.json") }
-func (h home) logFile() string    { return filepath.Join(string(h), "server.log") }
-func (h home) restoreDir() string { return filepath.Join(string(h), "restore.partial") }
+func (h home) storeFile() string    { return filepath.Join(string(h), "hearth.db") }
+func (h home) catalogFile() string  { return filepath.Join(string(h), "catalog.db") }
+func (h home) warehouseDir() string { return filepath.Join(string(h), "warehouse") }
+func (h home) driversDir() string   { return filepath.Join(string(h), "drivers") }
+func (h home) objectsDir() string   { return filepath.Join(string(h), "objects") }
+func (h home) configFile() string   { return filepath.Join(string(h), "hearth.toml") }
+func (h home) lockFile() string     { return filepath.Join(string(h), "server.lock") }
+func (h home) recordFile() string   { return filepath.Join(string(h), "server.json") }
+func (h home) keysFile() string     { return filepath.Join(string(h), "keys.json") }
+func (h home) logFile() string      { return filepath.Join(string(h), "server.log") }
+func (h home) restoreDir() string   { return filepath.Join(string(h), "restore.partial") }
+
+// warehouse is the URI of the tables that are made without a place of their own.
+func (h home) warehouse() string {
+	return (&url.URL{Scheme: "file", Path: h.warehouseDir()}).String()
+}
 
 // extractedDir has what a restore has taken out of the backup.
 func (h home) extractedDir() string { return filepath.Join(h.restoreDir(), "extracted") }
 
 // passing are the entries of a data directory that a backup does not take as
-// they are: the database and the objects, which it takes in ways of their own,
+// they are: the databases and the objects, which it takes in ways of their own,
 // and what belongs to this machine's processes or can be had again. All others
 // are in a backup, so that a file that comes to be cannot be forgotten.
 var passing = []string{
-	"hearth.db*", "objects",
+	"hearth.db*", "catalog.db*", "objects",
 	"drivers", "engines",
 	"server.*", "keys.json.*", "objects.key.*", "restore.partial", ".*",
 }

@@ -25,6 +25,7 @@ import (
 	"hearth/internal/console"
 	"hearth/internal/driver"
 	"hearth/internal/httpd"
+	"hearth/internal/metastore"
 	"hearth/internal/objects"
 	"hearth/internal/rest"
 	"hearth/internal/sessions"
@@ -96,6 +97,9 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		return nil, err
 	}
 	if s.store, err = sqlite.Open(s.at.storeFile()); err != nil {
+		return nil, err
+	}
+	if err := metastore.Create(context.Background(), s.at.catalogFile()); err != nil {
 		return nil, err
 	}
 	if s.objects, err = objects.Open(s.at.objectsDir()); err != nil {
@@ -177,6 +181,7 @@ func (s *server) drivers() *driver.Drivers {
 			}
 			return engine.Processes(launch, bundle, s.storeOf(launch))
 		},
+		Catalog:           s.at.catalogFile(),
 		LimitMemory:       s.settings.LimitMemory,
 		EndGrace:          s.settings.EndGrace.Duration,
 		CancelDeadline:    s.settings.CancelDeadline.Duration,

@@ -46,11 +46,12 @@ var rooms = map[string]room{
 
 	"internal/sessions": {[]string{".", "internal/faultpoint"}, none, "what decides knows nouns and ports only: no SQL, HTTP, AWS types or processes"},
 
-	"internal/driver":  {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
-	"internal/spark":   {[]string{".", "internal/shim"}, nil, "an adapter: it says which processes a shim runs"},
-	"internal/objects": {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
-	"internal/remote":  {[]string{"."}, nil, "an adapter: it speaks to stores of others, and is no door to them"},
-	"internal/sqlite":  {[]string{".", "internal/faultpoint"}, nil, "an adapter"},
+	"internal/driver":    {[]string{".", "internal/faultpoint", "internal/kernel", "internal/shim"}, sys, "an adapter: it speaks the shim's protocol and no front door's"},
+	"internal/spark":     {[]string{".", "internal/metastore", "internal/shim"}, nil, "an adapter: it says which processes a shim runs, and where they find their catalog"},
+	"internal/objects":   {[]string{".", "internal/faultpoint"}, nil, "an adapter, with a door of its own; who may come in is decided before it"},
+	"internal/remote":    {[]string{"."}, nil, "an adapter: it speaks to stores of others, and is no door to them"},
+	"internal/sqlite":    {[]string{".", "internal/faultpoint"}, nil, "an adapter"},
+	"internal/metastore": {[]string{"."}, []string{"modernc.org/sqlite"}, "a door for drivers, which the shim opens: it knows Hive's API and a file, and no process"},
 
 	"internal/storetest":   {[]string{"."}, nil, "one suite for every store, knowing none"},
 	"internal/objectstest": {[]string{"."}, nil, "one suite for every store of objects, knowing none"},

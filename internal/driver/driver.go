@@ -35,6 +35,8 @@ type Config struct {
 	// errors are for the user.
 	Prepare func(ctx context.Context, launch hearth.Launch, bundle string) (kernel shim.Process, jvm *shim.Process, err error)
 
+	// Catalog is the file of the catalog that drivers with Spark share; "" is none.
+	Catalog string
 	// LimitMemory holds each driver to its launch's Memory.
 	LimitMemory bool
 

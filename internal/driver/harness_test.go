@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "shim":
-			os.Exit(shim.Main(os.Args[2]))
+			os.Exit(shim.Main(os.Args[2], nil))
 		case "launcher":
 			launcher(os.Args[2], os.Args[3], os.Args[4])
 		}

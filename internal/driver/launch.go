@@ -86,7 +86,7 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 	}
 	intent := shim.Launch{
 		Protocol: shim.Protocol, Session: launch.SessionID, Token: token(bundle), At: begun,
-		Kernel: python, JVM: jvm,
+		Kernel: python, JVM: jvm, Catalog: d.config.Catalog,
 		IdleTimeoutMS:       launch.IdleTimeout.Milliseconds(),
 		StartTimeoutMS:      d.config.StartTimeout.Milliseconds(),
 		EndGraceMS:          d.config.EndGrace.Milliseconds(),

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "shim":
 			testenv.Moments(filepath.Dir(filepath.Dir(home))).Heed("the shim") // it is the bundle's path
-			os.Exit(shim.Main(home))
+			os.Exit(shim.Main(home, nil))
 		case "tell":
 			serve(home, func() error { return tell(home, os.Args[3]) })
 		case "clear up":

@@ -823,6 +823,28 @@ class Spark:
         done = min(done, total)
         return f"{done * 100 // total}% ({done}/{total} tasks)"
 
+    def files(self, op: str, name: str, to: str) -> None:
+        """Makes a directory, deletes a path or renames it, with the settings and
+        the rights that Spark has for its file system."""
+        context = self._context()
+        if context is None:
+            raise RuntimeError("there is no SparkContext")
+        new_path = self._gateway.jvm.org.apache.hadoop.fs.Path
+        path = new_path(name)
+        system = path.getFileSystem(context._jsc.hadoopConfiguration())
+        if op == "make":
+            done = system.mkdirs(path)
+        elif op == "delete":
+            done = system.delete(path, True) or not system.exists(path)
+        else:
+            target = new_path(to)
+            if system.exists(target):
+                raise RuntimeError(f"there is something at {to} already")
+            system.mkdirs(target.getParent())
+            done = system.rename(path, target) or not system.exists(path)
+        if not done:
+            raise RuntimeError(f"the file system refused to {op} {name}")
+
     def stop(self) -> None:
         context = self._context()
         if context is not None:
@@ -923,6 +945,8 @@ class Kernel:
                 self._java_pings.put(message["n"])
             elif type == "ping":
                 self._channel.send("pong", n=message.get("n"))
+            elif type == "files":
+                KernelThread("files", self._files, message).start()
             elif type == "end":
                 for calculation in list(self._known.values()):
                     self._cancel(calculation)
@@ -939,6 +963,15 @@ class Kernel:
             n = self._java_pings.get()
             self._spark.ping()
             self._channel.send("pong", n=n)
+
+    def _files(self, message: dict[str, Any]) -> None:
+        """Does for the catalog what a file system takes its time for."""
+        reason = ""
+        try:
+            self._spark.files(message["op"], message["path"], message.get("to", ""))
+        except Exception as error:
+            reason = shorten(message_of(error), MAX_REASON)
+        self._channel.send("files", n=message["n"], reason=reason)
 
     def _run(self, calculation: Calculation) -> None:
         error: BaseException | None = None

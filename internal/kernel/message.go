@@ -8,6 +8,14 @@ const (
 	TypeInterrupt = "interrupt"
 	TypePing      = "ping"
 	TypeEnd       = "end"
+	TypeFiles     = "files" // also of the answer
+)
+
+// Operations of files.
+const (
+	OpMake   = "make"
+	OpDelete = "delete"
+	OpRename = "rename"
 )
 
 // Command is a message to the kernel.
@@ -16,7 +24,10 @@ type Command struct {
 	Calculation string `json:"calculation,omitempty"` // of execute and interrupt
 	Code        string `json:"code"`                  // of execute
 	Process     string `json:"process,omitempty"`     // of ping
-	N           int64  `json:"n"`                     // of ping
+	N           int64  `json:"n"`                     // of ping and files
+	Op          string `json:"op,omitempty"`          // of files: what is to be done with Path
+	Path        string `json:"path,omitempty"`
+	To          string `json:"to,omitempty"` // of a rename
 }
 
 // Execute has the kernel run code. It runs one calculation at a time, in the
@@ -89,10 +100,10 @@ type Message struct {
 	Status     string `json:"status"`      // of finished
 	ExitStatus int    `json:"exit_status"` // what a program would have ended with; 130 when canceled
 	Progress   string `json:"progress"`    // of the Spark jobs, for people; never empty
-	Reason     string `json:"reason"`      // of finished, empty when ok, and of failed
+	Reason     string `json:"reason"`      // of finished and files, empty when ok, and of failed
 	Error      *Error `json:"error"`       // what the code raised, nil if nothing
 
-	N int64 `json:"n"` // of pong
+	N int64 `json:"n"` // of pong and files
 }
 
 // Content is a MIME bundle in Jupyter's form.

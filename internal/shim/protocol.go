@@ -23,6 +23,8 @@ type Launch struct {
 	Kernel Process  `json:"kernel"`
 	JVM    *Process `json:"jvm"` // nil for a driver without Spark
 
+	Catalog string `json:"catalog,omitempty"` // the file that the catalog of the JVM is in; "" is none
+
 	MemoryLimit int64 `json:"memory_limit,omitempty"` // bytes that the processes may use; 0 is no limit
 
 	IdleTimeoutMS       int64 `json:"idle_timeout_ms"`       // without a calculation; 0 is never

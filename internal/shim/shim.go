@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"hearth/internal/faultpoint"
+	"hearth/internal/kernel"
 )
 
 // Main runs the shim of the driver in a bundle until the driver has ended, and
 // returns an exit status: 0 when it served, 1 when it came to nothing. It says
-// which on standard output, once, as Started.
-func Main(bundle string) int {
+// which on standard output, once, as Started. The catalog is for launches that
+// name one.
+func Main(bundle string, catalog Catalog) int {
 	// The driver's processes are tied to the life of the thread that starts
 	// them, so this one stays.
 	runtime.LockOSThread()
@@ -29,7 +31,7 @@ func Main(bundle string) int {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 
-	s, err := begin(bundle)
+	s, err := begin(bundle, catalog)
 	started := Started{}
 	if err != nil {
 		started.Error = err.Error()
@@ -54,6 +56,8 @@ type shim struct {
 	journal  *journal
 	bounds   bounds
 	children *children
+	files    *Files
+	catalog  io.Closer // nil is none
 	output   *output
 	board    *board
 	server   *server
@@ -65,9 +69,9 @@ type shim struct {
 }
 
 // begin starts the driver. When it fails nothing runs, and this process is to end.
-func begin(bundle string) (*shim, error) {
+func begin(bundle string, catalog Catalog) (*shim, error) {
 	s := &shim{
-		bundle: bundle, board: &board{}, oomKills: oomKills(),
+		bundle: bundle, board: &board{}, files: &Files{}, oomKills: oomKills(),
 		facts: make(chan fact), left: make(chan struct{}), sync: make(chan struct{}, 1),
 	}
 	switch found, err := Load(bundle, LaunchFile, &s.launch); {
@@ -99,10 +103,35 @@ func begin(bundle string) (*shim, error) {
 	}
 	faultpoint.At("socket", "there")
 	s.server = &server{launch: s.launch, bundle: bundle, dir: dir, listener: listener, board: s.board, ask: func(a asked) bool { return s.send(a) }}
-	if err := s.spawn(); err != nil {
+	if err := s.offer(catalog); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	if err := s.spawn(); err != nil {
+		return nil, errors.Join(err, listener.Close(), s.withdraw())
+	}
 	return s, nil
+}
+
+// offer has the catalog there before the process that looks for it.
+func (s *shim) offer(catalog Catalog) error {
+	if s.launch.Catalog == "" || s.launch.JVM == nil || catalog == nil {
+		return nil
+	}
+	served, environment, err := catalog(s.launch.Catalog, s.bundle, s.files, s.log)
+	if err != nil {
+		return fmt.Errorf("its catalog could not be served: %w", err)
+	}
+	s.catalog = served
+	s.launch.JVM.Env = append(s.launch.JVM.Env, environment...)
+	return nil
+}
+
+// withdraw ends what offer began.
+func (s *shim) withdraw() error {
+	if s.catalog == nil {
+		return nil
+	}
+	return s.catalog.Close()
 }
 
 // lock claims the bundle for as long as this process lives. A bundle is used
@@ -154,6 +183,7 @@ func (s *shim) spawn() error {
 	if s.children, err = spawn(s.launch, s.bounds); err != nil {
 		return errors.Join(err, s.bounds.release())
 	}
+	s.files.say = s.children.say
 	faultpoint.At("processes", "spawned")
 	kernelPID, jvmPID := s.children.pids()
 	now := Seconds(time.Now())
@@ -197,8 +227,14 @@ func (s *shim) run(signals <-chan os.Signal) error {
 	go s.heed(signals)
 	s.server.clients.Go(s.server.run) // counted with them, so that close waits for the last to be let in
 	s.children.watch(func(f fact) {
-		if d, ok := f.(died); ok {
-			f = died{s.explain(d.death)}
+		switch known := f.(type) {
+		case told:
+			if known.message.Type == kernel.TypeFiles {
+				s.files.answered(known.message)
+				return
+			}
+		case died:
+			f = died{s.explain(known.death)}
 		}
 		s.send(f)
 	})
@@ -215,7 +251,7 @@ func (s *shim) run(signals <-chan os.Signal) error {
 		})
 	}()
 	<-s.left
-	errs = append(errs, s.server.close(), s.journal.close(), s.children.close())
+	errs = append(errs, s.withdraw(), s.server.close(), s.journal.close(), s.children.close())
 	return errors.Join(errs...)
 }
 

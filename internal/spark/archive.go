@@ -92,7 +92,9 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 		return err
 	}
 	defer os.RemoveAll(bundle)
-	kernel, jvm, err := i.engine.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]", WorkingDirectory: bundle}, bundle, Store{})
+	alone := *i.engine
+	alone.warehouse = "" // nobody serves the shared catalog here
+	kernel, jvm, err := alone.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]", WorkingDirectory: bundle}, bundle, Store{})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,11 @@ type Engines struct {
 	Maven  string // the URL of the Maven repository; "" is MavenCentral
 	Memory string // the largest heap of a driver's JVM unless a session sets spark.driver.memory; "" is 1g
 
+	// Warehouse is the URI of the directory below which tables are that are made
+	// without a place of their own. "" is for drivers without the shared catalog:
+	// they have one in memory.
+	Warehouse string
+
 	pinned []jar // nil is s3Jars
 }
 
@@ -39,7 +44,7 @@ type Engine struct {
 	Packages  map[string]string `json:"packages"` // what the Python environment has, and in which version
 	Installed time.Time         `json:"installed"`
 
-	memory string
+	memory, warehouse string
 }
 
 const engineFile = "engine.json"
@@ -64,7 +69,7 @@ func (e Engines) Find(version string) (*Engine, error) {
 	if err != nil {
 		return nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s cannot be read: %w.", version, err)
 	}
-	engine := &Engine{memory: e.Memory}
+	engine := &Engine{memory: e.Memory, warehouse: e.Warehouse}
 	if err := json.Unmarshal(content, engine); err != nil || engine.Version != version {
 		return nil, absent(fmt.Sprintf("has a broken %s in %s", engineFile, e.dir(version)))
 	}

@@ -125,9 +125,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 		"spark.driver.memory":                       e.heap(),
 		"spark.executor.killOnFatalError.depth":     "0", // a task that has no memory fails, and does not end the Java process that is the driver too
 		"spark.local.dir":                           filepath.Join(bundle, shim.TemporaryDir),
-		"spark.sql.catalogImplementation":           "in-memory",
 		"spark.sql.execution.arrow.pyspark.enabled": "true", // as on Athena
-		"spark.sql.warehouse.dir":                   filepath.Join(bundle, "warehouse"),
 		"spark.ui.enabled":                          "true",
 		"spark.ui.port":                             "0",     // a free one
 		"spark.ui.showConsoleProgress":              "false", // standard error is the code's own
@@ -140,6 +138,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 		maps.Copy(settings, store.properties(bundle))
 		withoutToken(settings, launch)
 	}
+	maps.Copy(settings, e.catalog(launch.Properties, bundle))
 	maps.Copy(settings, launch.Properties)
 	settings["spark.master"] = launch.Master
 	return settings

@@ -1,0 +1,80 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	"hearth/internal/kernel"
+)
+
+// Catalog serves the catalog in a file to the driver of a bundle, and says what
+// the Java process needs in its environment to reach it. It is closed when the
+// driver's processes have ended.
+type Catalog func(path, bundle string, files *Files, log *slog.Logger) (catalog io.Closer, environment []string, err error)
+
+// Files has the driver do something with files, by the file systems of its own
+// Spark and with its session's rights: no other process has these.
+type Files struct {
+	say func(kernel.Command) error
+
+	mu   sync.Mutex
+	last int64
+	open map[int64]chan<- string // of what the kernel was asked and has not answered
+}
+
+// Make makes a directory and those above it. One that is there is no error.
+func (f *Files) Make(ctx context.Context, path string) error {
+	return f.ask(ctx, kernel.Command{Op: kernel.OpMake, Path: path})
+}
+
+// Delete deletes a path and all below it. Nothing there is no error.
+func (f *Files) Delete(ctx context.Context, path string) error {
+	return f.ask(ctx, kernel.Command{Op: kernel.OpDelete, Path: path})
+}
+
+// Rename refuses when there is something at to. Nothing at from is no error.
+func (f *Files) Rename(ctx context.Context, from, to string) error {
+	return f.ask(ctx, kernel.Command{Op: kernel.OpRename, Path: from, To: to})
+}
+
+func (f *Files) ask(ctx context.Context, command kernel.Command) error {
+	answer := make(chan string, 1)
+	f.mu.Lock()
+	f.last++
+	command.Type, command.N = kernel.TypeFiles, f.last
+	if f.open == nil {
+		f.open = make(map[int64]chan<- string)
+	}
+	f.open[command.N] = answer
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.open, command.N)
+		f.mu.Unlock()
+	}()
+	if err := f.say(command); err != nil {
+		return err
+	}
+	select {
+	case reason := <-answer:
+		if reason != "" {
+			return errors.New(reason)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// answered takes the kernel's answer. Nobody waits for one that came too late.
+func (f *Files) answered(m kernel.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if answer := f.open[m.N]; answer != nil {
+		delete(f.open, m.N)
+		answer <- m.Reason
+	}
+}
