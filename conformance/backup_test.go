@@ -75,8 +75,8 @@ func backup(t *testing.T, binary string) {
 	t.Run("the home of a server has what a backup knows of", func(t *testing.T) {
 		c := c.in(t)
 		known := []string{
-			"hearth.db", "objects", "keys.json", // in a backup
-			"hearth.db-shm", "hearth.db-wal", "drivers", "server.json", "server.lock", // not
+			"hearth.db", "catalog.db", "objects", "warehouse", "keys.json", // in a backup
+			"hearth.db-shm", "hearth.db-wal", "catalog.db-shm", "catalog.db-wal", "drivers", "server.json", "server.lock", // not
 		}
 		for _, path := range must(filepath.Glob(filepath.Join(c.Home, "*")))(t) {
 			if name := filepath.Base(path); !slices.Contains(known, name) {

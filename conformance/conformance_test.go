@@ -66,6 +66,7 @@ func TestHearth(t *testing.T) {
 		{"backup", backup},
 		{"stores", stores},
 		{"retention", retention},
+		{"catalog", catalog},
 		{"disk full", diskFull},
 		{"large output", largeOutput},
 		{"many records", manyRecords},

@@ -18,6 +18,7 @@ import (
 	"hearth/internal/backup"
 	"hearth/internal/config"
 	"hearth/internal/faultpoint"
+	"hearth/internal/metastore"
 	"hearth/internal/objects"
 	"hearth/internal/shim"
 	"hearth/internal/sqlite"
@@ -30,8 +31,8 @@ type backupCommand struct {
 
 // Help is kong's long help.
 func (backupCommand) Help() string {
-	return `Writes one file with all that the data directory keeps: the database as it is at one moment, keys,
-settings and objects. It works whether or not a server runs, and disturbs none. The file appears when
+	return `Writes one file with all that the data directory keeps: the databases as they are at one moment, keys,
+settings, objects and tables. It works whether or not a server runs, and disturbs none. The file appears when
 it is whole, and is its owner's alone: it holds the keys. Drivers are not in it: sessions that are live
 when it is taken are FAILED after a restore.
 
@@ -148,11 +149,12 @@ func asideOf(file string) (*os.File, error) {
 	return dir, nil
 }
 
-// write writes the archive, with a copy of the database that is made in a
+// write writes the archive, with copies of the databases that are made in a
 // directory of its own under aside.
 //
-// The database comes first: what it refers to was complete by then, and is
-// never changed after. Whatever else there is comes last, so that no object
+// The databases come first: what hearth.db refers to was complete by then, and
+// is never changed after. The files of the catalog's tables may be: sessions go
+// on writing them. Whatever else there is comes last, so that no object
 // needs a key that is not in the archive.
 func (c *backupCommand) write(ctx context.Context, settings config.Config, to io.Writer, aside string) (answer backupAnswer, err error) {
 	at := home(settings.Data)
@@ -177,6 +179,13 @@ func (c *backupCommand) write(ctx context.Context, settings config.Config, to io
 		return answer, err
 	}
 	if err := w.Add(filepath.Base(at.storeFile()), database); err != nil {
+		return answer, err
+	}
+	catalog := filepath.Join(aside, "catalog")
+	if err := metastore.Snapshot(ctx, at.catalogFile(), catalog); err != nil && hearth.KindOf(err) != hearth.KindNotFound {
+		return answer, err
+	}
+	if err := w.Add(filepath.Base(at.catalogFile()), catalog); err != nil {
 		return answer, err
 	}
 	if answer.Results {
@@ -302,7 +311,7 @@ func (h home) checkEmpty(engines string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{h.storeFile(), h.objectsDir(), h.driversDir()} {
+	for _, path := range []string{h.storeFile(), h.catalogFile(), h.objectsDir(), h.driversDir()} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			names = append(names, filepath.Base(path))
 		}

@@ -108,7 +108,7 @@ func TestBackup_Contents(t *testing.T) {
 	if _, stderr, status := hearthRun(t, nil, "restore", archive, "--data", into); status != 0 {
 		t.Fatal(stderr)
 	}
-	want := []string{"hearth.db", "hearth.toml", "keys.json", "objects", "objects.key", "restore.log", "server.lock", "something new"}
+	want := []string{"catalog.db", "hearth.db", "hearth.toml", "keys.json", "objects", "objects.key", "restore.log", "server.lock", "something new"}
 	if names := namesIn(t, into); !slices.Equal(names, want) {
 		t.Errorf("it has %v, and not %v", names, want)
 	}

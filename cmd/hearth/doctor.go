@@ -15,6 +15,7 @@ import (
 	"hearth"
 	"hearth/internal/access"
 	"hearth/internal/config"
+	"hearth/internal/metastore"
 	"hearth/internal/shim"
 	"hearth/internal/sqlite"
 )
@@ -109,6 +110,7 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	d.at = home(d.settings.Data)
 	d.data()
 	d.database(ctx)
+	d.catalog(ctx)
 	d.disk()
 	d.memory(ctx)
 	d.stores(ctx)
@@ -172,6 +174,18 @@ func inFull(err error) string {
 		return err.Error()
 	}
 	return hearth.MessageOf(err)
+}
+
+// catalog looks through the catalog, if there is one.
+func (d *doctor) catalog(ctx context.Context) {
+	has, err := metastore.Examine(ctx, d.at.catalogFile())
+	switch {
+	case hearth.KindOf(err) == hearth.KindNotFound:
+	case err != nil:
+		d.note("catalog", broken, inFull(err), "")
+	default:
+		d.note("catalog", healthy, fmt.Sprintf("whole, with %d databases and %d tables", has.Databases, has.Tables), "")
+	}
 }
 
 // Free disk, in bytes.

@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"hearth"
 )
 
 // The test binary is also a driver's process that writes until it is killed.
@@ -437,6 +439,27 @@ func TestCreate(t *testing.T) {
 			t.Error("it is taken")
 		}
 	})
+}
+
+func TestSnapshot(t *testing.T) {
+	at := file(t)
+	d := newDriver(t, at)
+	d.must("create_database", d.database("one"))
+	d.must("create_table", d.newTable("one", "t"))
+	to := filepath.Join(t.TempDir(), "copy.db")
+	if err := Snapshot(t.Context(), at, to); err != nil { // with the driver there
+		t.Fatal(err)
+	}
+	d.must("drop_table", "one", "t", true)
+	if got, err := Examine(t.Context(), to); err != nil || got != (Contents{Databases: 1, Tables: 1}) {
+		t.Errorf("the copy has %+v (%v)", got, err)
+	}
+	if got, err := Examine(t.Context(), at); err != nil || got != (Contents{Databases: 1}) {
+		t.Errorf("the catalog has %+v (%v)", got, err)
+	}
+	if _, err := Examine(t.Context(), filepath.Join(t.TempDir(), "none.db")); hearth.KindOf(err) != hearth.KindNotFound {
+		t.Errorf("of none: %v", err)
+	}
 }
 
 // client is Hive's side of a connection.
