@@ -5,12 +5,15 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hearth"
+	"hearth/internal/metastore"
 	"hearth/internal/shim"
 )
 
@@ -92,9 +95,14 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 		return err
 	}
 	defer os.RemoveAll(bundle)
-	alone := *i.engine
-	alone.warehouse = "" // nobody serves the shared catalog here
-	kernel, jvm, err := alone.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]", WorkingDirectory: bundle}, bundle, Store{})
+	catalog, environment, err := trialCatalog(ctx, bundle)
+	if err != nil {
+		return err
+	}
+	defer catalog.Close()
+	trial := *i.engine
+	trial.warehouse = "file:" + filepath.Join(bundle, "warehouse")
+	kernel, jvm, err := trial.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]", WorkingDirectory: bundle}, bundle, Store{})
 	if err != nil {
 		return err
 	}
@@ -102,6 +110,7 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 		return err
 	}
 	kernel.Argv[1] = filepath.Join(bundle, firstStartFile)
+	jvm.Env = append(jvm.Env, environment...)
 	jvm.Argv = append([]string{jvm.Argv[0]}, append(options, jvm.Argv[1:]...)...)
 	said, javaSaid, err := runBoth(ctx, kernel, *jvm)
 	switch {
@@ -112,6 +121,27 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 		return fmt.Errorf("it does not start with Python %s and Java %s (%w): %s", i.engine.Python.Version, i.engine.Java.Version, err, lastLines(string(log)+javaSaid+said, 6))
 	}
 	return nil
+}
+
+// trialCatalog serves a catalog of the first start's own, so that the classes of
+// a catalog's client are loaded too.
+func trialCatalog(ctx context.Context, bundle string) (*metastore.Server, []string, error) {
+	path := filepath.Join(bundle, "catalog.db")
+	if err := metastore.Create(ctx, path); err != nil {
+		return nil, nil, err
+	}
+	return metastore.Serve(path, bundle, files{}, slog.New(slog.DiscardHandler))
+}
+
+// files are those of tables of the first start.
+type files struct{}
+
+func local(uri string) string { return strings.TrimPrefix(uri, "file:") }
+
+func (files) Make(_ context.Context, path string) error   { return os.MkdirAll(local(path), 0o700) }
+func (files) Delete(_ context.Context, path string) error { return os.RemoveAll(local(path)) }
+func (files) Rename(_ context.Context, from, to string) error {
+	return os.Rename(local(from), local(to))
 }
 
 // runBoth runs a kernel until it ends, and its JVM as long.
