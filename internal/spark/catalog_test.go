@@ -9,7 +9,7 @@ import (
 
 func TestEngine_Catalog(t *testing.T) {
 	settings := func(e Engine, properties map[string]string) map[string]string {
-		return e.settings(hearth.Launch{SessionID: "s", Master: "local[1]", Properties: properties}, "/bundle")
+		return e.settings(hearth.Launch{SessionID: "s", Master: "local[1]", Properties: properties}, "/bundle", Store{})
 	}
 	shared := Engine{warehouse: "file:/data/warehouse"}
 	for _, c := range []struct {
