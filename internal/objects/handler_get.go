@@ -6,13 +6,14 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // singleRange is the only form of Range that S3 knows; others it ignores.
 var singleRange = regexp.MustCompile(`^bytes=(\d*)-(\d*)$`)
 
-// etagAlone is an ETag without the quotes that http.ServeContent insists on.
-var etagAlone = regexp.MustCompile(`^[^"*, ]+$`)
+// bareETag is an ETag without its quotes, which S3 takes too.
+var bareETag = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 
 // rangeOf gives a Range as http.ServeContent takes it; "" is none. That one
 // refuses what S3 takes for no range (an end before the beginning) and for the
@@ -46,11 +47,18 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 	}
 	defer object.Close()
 	part := rangeOf(r.Header.Get("Range"))
-	if part == "bytes=-0" {
+	last := strings.HasPrefix(part, "bytes=-")
+	switch {
+	case part == "bytes=-0", part != "" && !last && object.Size == 0:
 		return outside(part)
+	case last && object.Size == 0:
+		part = "" // the last bytes of nothing are all of it
 	}
 	header := w.Header()
 	if text := query.Get("partNumber"); text != "" {
+		if part != "" {
+			return faultf(invalidRequest, "A request takes either the header Range or the parameter partNumber.")
+		}
 		if part, err = object.rangeOfPart(text); err != nil {
 			return err
 		}
@@ -59,9 +67,9 @@ func (h *handler) getObject(w http.ResponseWriter, r *http.Request, bucket, key 
 		}
 	}
 	r.Header.Set("Range", part)
-	for _, condition := range []string{"If-Match", "If-None-Match"} {
-		if etag := r.Header.Get(condition); etagAlone.MatchString(etag) { // as Java's SDK sends it
-			r.Header.Set(condition, quoted(etag))
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		if etag := r.Header.Get(name); bareETag.MatchString(etag) { // as Java's SDK sends it
+			r.Header.Set(name, quoted(etag))
 		}
 	}
 	describeObject(header, object.Info)
