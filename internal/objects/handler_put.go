@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -139,29 +140,61 @@ type claims struct {
 
 func claimsOf(r *http.Request) (claims, error) {
 	c := claims{request: r}
-	if text := r.Header.Get("Content-Md5"); text != "" {
+	if _, given := r.Header["Content-Md5"]; given {
+		text := r.Header.Get("Content-Md5")
 		var err error
 		if c.md5, err = base64.StdEncoding.DecodeString(text); err != nil || len(c.md5) != md5.Size {
 			return c, faultf(invalidDigest, "Content-MD5 is %q; it has to be the base64 of 16 bytes.", text)
 		}
 	}
-	for algorithm := range checksums {
-		name := checksumHeader(algorithm)
-		_, announced := r.Trailer[name]
-		if r.Header.Get(name) == "" && !announced {
-			continue
+	for _, algorithm := range claimedAlgorithms(r) {
+		if _, err := algorithmOf(algorithm); err != nil {
+			return c, err
 		}
 		if c.algorithm != "" {
 			return c, faultf(invalidRequest, "The body comes with several checksums; one is possible.")
 		}
 		c.algorithm = algorithm
 	}
-	if c.algorithm != "" {
-		return c, nil
+	named, err := algorithmOf(r.Header.Get("X-Amz-Sdk-Checksum-Algorithm"))
+	switch {
+	case err != nil:
+		return c, err
+	case c.algorithm == "":
+		c.algorithm = named
+	case named != "" && named != c.algorithm:
+		return c, faultf(invalidRequest, "The body comes with a %s, and x-amz-sdk-checksum-algorithm says %s.", c.algorithm, named)
 	}
-	var err error
-	c.algorithm, err = algorithmOf(r.Header.Get("X-Amz-Sdk-Checksum-Algorithm"))
+	if value := r.Header.Get(checksumHeader(c.algorithm)); value != "" {
+		err = checkSum(c.algorithm, value)
+	}
 	return c, err
+}
+
+// claimedAlgorithms are those of the checksums that come with a body: in its
+// headers, or in the trailers that are announced.
+func claimedAlgorithms(r *http.Request) []string {
+	var algorithms []string
+	for _, header := range []http.Header{r.Header, r.Trailer} {
+		for name := range header {
+			algorithm, ok := strings.CutPrefix(strings.ToUpper(name), checksumPrefix)
+			if ok && !slices.Contains([]string{"ALGORITHM", "TYPE", "MODE"}, algorithm) {
+				algorithms = append(algorithms, algorithm)
+			}
+		}
+	}
+	return algorithms
+}
+
+const checksumPrefix = "X-AMZ-CHECKSUM-"
+
+// checkSum checks that a value can be the checksum of an algorithm.
+func checkSum(algorithm, value string) error {
+	sum, err := base64.StdEncoding.DecodeString(value)
+	if size := checksums[algorithm]().Size(); err != nil || len(sum) != size {
+		return faultf(invalidRequest, "The %s is %q; it has to be the base64 of %d bytes.", algorithm, value, size)
+	}
+	return nil
 }
 
 // algorithmOf checks the name of a checksum's algorithm; "" is none.
@@ -186,8 +219,11 @@ func (c claims) check(written Info) error {
 	if value == "" {
 		value = c.request.Trailer.Get(name)
 	}
-	if value != "" && value != written.Checksum.Value {
-		return faultf(badDigest, "The %s you specified did not match the calculated checksum.", c.algorithm)
+	if value == "" || value == written.Checksum.Value {
+		return nil
 	}
-	return nil
+	if err := checkSum(c.algorithm, value); err != nil {
+		return err
+	}
+	return faultf(badDigest, "The %s you specified did not match the calculated checksum.", c.algorithm)
 }

@@ -194,8 +194,11 @@ func (s *Store) WritePart(ctx context.Context, bucket, key, id string, number in
 	if err != nil {
 		return Info{}, err
 	}
-	if d.Checksum == "" {
+	switch {
+	case d.Checksum == "":
 		d.Checksum = u.Checksum
+	case u.Checksum != "" && d.Checksum != u.Checksum:
+		return Info{}, faultf(invalidRequest, "The upload was begun with checksums by %s, and the part has one by %s.", u.Checksum, d.Checksum)
 	}
 	file, place := partPlace(bucket, id, number)
 	w, err := s.begin(file, place, master)
