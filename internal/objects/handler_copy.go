@@ -147,7 +147,7 @@ func sourceRange(text string, size int64) (first, length int64, err error) {
 	first, firstErr := strconv.ParseInt(m[1], 10, 64)
 	last, lastErr := strconv.ParseInt(m[2], 10, 64)
 	if firstErr != nil || lastErr != nil || first > last || last >= size {
-		return 0, 0, faultf(invalidRange, "The range %q is outside of the source, which has %d bytes.", text, size)
+		return 0, 0, faultf(invalidArgument, "The range %q is outside of the source, which has %d bytes.", text, size)
 	}
 	return first, last - first + 1, nil
 }

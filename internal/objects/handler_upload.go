@@ -102,7 +102,13 @@ func (h *handler) completeMultipartUpload(w http.ResponseWriter, r *http.Request
 	}
 	var choices []PartChoice
 	for _, p := range wanted.Parts {
-		choices = append(choices, PartChoice{p.PartNumber, unquoted(p.ETag), p.checksum()})
+		switch {
+		case p.PartNumber == nil || p.ETag == "":
+			return faultf(malformedXML, "Each part in the request needs a PartNumber and an ETag.")
+		case *p.PartNumber < 1 || *p.PartNumber > MaxPart:
+			return faultf(invalidArgument, "PartNumber must be an integer between 1 and %d, inclusive; it is %d.", MaxPart, *p.PartNumber)
+		}
+		choices = append(choices, PartChoice{*p.PartNumber, unquoted(p.ETag), p.checksum()})
 	}
 	var d Draft
 	var err error
@@ -116,10 +122,19 @@ func (h *handler) completeMultipartUpload(w http.ResponseWriter, r *http.Request
 	return h.patiently(w, r, func() (any, error) {
 		info, err := h.store.CompleteUpload(r.Context(), bucket, key, id, choices, d)
 		return completeMultipartUploadResult{
-			Location: r.URL.EscapedPath(), Bucket: bucket, Key: key, ETag: quoted(info.ETag),
+			Location: location(r), Bucket: bucket, Key: key, ETag: quoted(info.ETag),
 			checksumElements: checksumElementsOf(info.Checksum),
 		}, err
 	})
+}
+
+// location is where the client can have what it has made.
+func location(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + r.URL.EscapedPath()
 }
 
 // completionCheck compares an object that was made of parts with what the

@@ -159,7 +159,7 @@ type initiateMultipartUploadResult struct {
 type completeMultipartUpload struct {
 	XMLName xml.Name `xml:"CompleteMultipartUpload"`
 	Parts   []struct {
-		PartNumber int
+		PartNumber *int
 		ETag       string
 		checksumElements
 	} `xml:"Part"`
