@@ -77,8 +77,8 @@ var s3Faults = map[sigv4.Fault]struct {
 	status int
 }{
 	sigv4.FaultMissing:           {"AccessDenied", http.StatusForbidden},
-	sigv4.FaultIncomplete:        {"AuthorizationHeaderMalformed", http.StatusBadRequest},
-	sigv4.FaultScope:             {"AuthorizationHeaderMalformed", http.StatusBadRequest},
+	sigv4.FaultIncomplete:        {headerMalformed, http.StatusBadRequest},
+	sigv4.FaultScope:             {headerMalformed, http.StatusBadRequest},
 	sigv4.FaultUnsignedHeaders:   {"AccessDenied", http.StatusForbidden},
 	sigv4.FaultUnsignedPayload:   {"InvalidRequest", http.StatusBadRequest},
 	sigv4.FaultStreamingPayload:  {"NotImplemented", http.StatusNotImplemented},
@@ -97,6 +97,12 @@ var s3Faults = map[sigv4.Fault]struct {
 	sigv4.FaultTrailerMalformed:  {"MalformedTrailerError", http.StatusBadRequest},
 }
 
+// These name the same of a signature in a header and of one in an address.
+const (
+	headerMalformed = "AuthorizationHeaderMalformed"
+	queryMalformed  = "AuthorizationQueryParametersError"
+)
+
 type s3Error struct {
 	XMLName          xml.Name `xml:"Error"`
 	Code             string
@@ -109,6 +115,9 @@ type s3Error struct {
 
 func (p s3XML) refuse(w http.ResponseWriter, r *http.Request, refusal *sigv4.Error) {
 	fault := s3Faults[refusal.Fault]
+	if fault.code == headerMalformed && r.Header.Get("Authorization") == "" {
+		fault.code = queryMalformed
+	}
 	p.write(w, r, fault.status, s3Error{
 		Code:             fault.code,
 		Message:          refusal.Message,

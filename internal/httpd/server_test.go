@@ -264,6 +264,10 @@ func TestServer_Refusals(t *testing.T) {
 		}
 	}
 
+	t.Run("an address that is signed halfway", func(t *testing.T) {
+		response, body := s.send(t, s.request(t, "GET", "/hearth/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", ""))
+		wantXML(t, response, body, http.StatusBadRequest, "AuthorizationQueryParametersError")
+	})
 	t.Run("a body over the limit", func(t *testing.T) {
 		response, body := s.signed(t, "athena", "POST", "/", strings.Repeat("x", 1001))
 		wantJSON(t, response, body, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException")
