@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"hearth"
@@ -142,18 +144,48 @@ func (h *handler) createBucket(w http.ResponseWriter, r *http.Request, bucket, _
 }
 
 func (h *handler) listBuckets(w http.ResponseWriter, r *http.Request, _, _ string) error {
+	query := r.URL.Query()
+	limit, err := bucketLimit(query)
+	if err != nil {
+		return err
+	}
+	after := ""
+	if token := query.Get("continuation-token"); token != "" {
+		if after, err = fromToken(token); err != nil {
+			return err
+		}
+	}
 	buckets, err := h.store.Buckets(r.Context())
 	if err != nil {
 		return err
 	}
-	answer := listAllMyBucketsResult{Owner: everyone}
+	answer := listAllMyBucketsResult{Owner: everyone, Prefix: query.Get("prefix")}
 	for _, b := range buckets {
-		if h.allow(r.Context(), b.Name, "", false) != nil {
+		if b.Name <= after || !strings.HasPrefix(b.Name, answer.Prefix) || h.allow(r.Context(), b.Name, "", false) != nil {
 			continue
+		}
+		if n := len(answer.Buckets); n == limit {
+			answer.ContinuationToken = toToken(answer.Buckets[n-1].Name)
+			break
 		}
 		answer.Buckets = append(answer.Buckets, bucketElement{Name: b.Name, CreationDate: timestamp(b.CreatedAt), BucketRegion: h.region})
 	}
 	return writeXML(w, http.StatusOK, answer)
+}
+
+// maxBuckets is the most that one answer lists, and S3's default.
+const maxBuckets = 10_000
+
+func bucketLimit(query url.Values) (int, error) {
+	text := query.Get("max-buckets")
+	if text == "" {
+		return maxBuckets, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxBuckets {
+		return 0, faultf(invalidArgument, "max-buckets is %q; it has to be a number from 1 to %d.", text, maxBuckets)
+	}
+	return n, nil
 }
 
 func (h *handler) headBucket(w http.ResponseWriter, r *http.Request, bucket, _ string) error {

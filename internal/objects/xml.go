@@ -16,6 +16,9 @@ type listAllMyBucketsResult struct {
 	XMLName xml.Name        `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListAllMyBucketsResult"`
 	Owner   owner           `xml:"Owner"`
 	Buckets []bucketElement `xml:"Buckets>Bucket"`
+	Prefix  string          `xml:",omitempty"`
+
+	ContinuationToken string `xml:",omitempty"`
 }
 
 type owner struct {
