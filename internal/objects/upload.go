@@ -288,14 +288,26 @@ type PartChoice struct {
 // heard of it. It returns the errors of Upload and Write, and KindInvalid when a
 // part is missing, is another one, is out of order or too small.
 func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, choices []PartChoice, d Draft) (Info, error) {
-	u, err := s.Upload(ctx, bucket, key, id)
-	if err != nil {
+	info, err := s.complete(ctx, bucket, key, id, choices, d)
+	if err == nil {
+		return info, nil
+	}
+	// Whoever asks at the same time may have completed it, and taken the parts
+	// away while they were read here.
+	if _, gone := s.Upload(ctx, bucket, key, id); gone != nil {
 		if o, readErr := s.open(bucket, key); readErr == nil {
 			defer o.Close()
 			if o.upload == id {
 				return o.Info, nil
 			}
 		}
+	}
+	return Info{}, err
+}
+
+func (s *Store) complete(ctx context.Context, bucket, key, id string, choices []PartChoice, d Draft) (Info, error) {
+	u, err := s.Upload(ctx, bucket, key, id)
+	if err != nil {
 		return Info{}, err
 	}
 	parts, err := s.choose(bucket, u, choices)

@@ -2,6 +2,7 @@ package objects_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
@@ -255,6 +256,35 @@ func TestStore_Upload(t *testing.T) {
 		}
 		work.Wait()
 	})
+}
+
+// asked is a context that does something when it is asked first whether it is
+// over.
+type asked struct {
+	context.Context
+	first func()
+}
+
+func (a asked) Err() error {
+	a.first()
+	return a.Context.Err()
+}
+
+// Who asks again because no answer came must not hear that parts are missing,
+// which the other call has taken away.
+func TestStore_CompleteUpload_atOnce(t *testing.T) {
+	store, _ := open(t)
+	u := beginUpload(t, store, "a", objects.Draft{})
+	choice := putPart(t, store, u, 1, "content")
+	other := sync.OnceFunc(func() {
+		if _, err := complete(t, store, u, choice); err != nil {
+			t.Fatal(err)
+		}
+	})
+	info, err := store.CompleteUpload(asked{t.Context(), other}, "hearth", u.Key, u.ID, []objects.PartChoice{choice}, objects.Draft{})
+	if err != nil || info.ETag != etagOfParts("content") {
+		t.Errorf("%+v, %v", info, err)
+	}
 }
 
 func TestStore_Parts(t *testing.T) {
