@@ -3,6 +3,7 @@ package hearth
 import (
 	"context"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -12,25 +13,20 @@ import (
 const BuiltIn = ""
 
 // Buckets says which store has which buckets: by the store's name, the buckets'
-// names or patterns of them, in which * stands for any characters. The built-in
-// store has all others.
+// names or patterns of them, in which * stands for any characters. The closest
+// one counts. The built-in store has all others.
 type Buckets map[string][]string
 
-// Store gives the name of the store that has a bucket. A name wins over a
-// pattern, and a long pattern over a short one.
+// Store gives the name of the store that has a bucket.
 func (b Buckets) Store(bucket string) string {
-	store, best := BuiltIn, ""
-	for _, name := range slices.Sorted(maps.Keys(b)) {
-		for _, pattern := range b[name] {
-			switch {
-			case pattern == bucket:
-				return name
-			case len(pattern) > len(best) && matches(pattern, bucket):
-				store, best = name, pattern
-			}
+	owners := make(map[string]string)
+	for store, patterns := range b {
+		for _, pattern := range patterns {
+			owners[pattern] = store
 		}
 	}
-	return store
+	pattern, _ := ClosestBucketPattern(maps.Keys(owners), bucket)
+	return owners[pattern] // of none, BuiltIn
 }
 
 // All reports whether nothing is left to the built-in store.
@@ -52,6 +48,21 @@ func (b Buckets) Named(store string) []string {
 
 // IsBucketPattern tells a pattern from a name.
 func IsBucketPattern(text string) bool { return strings.Contains(text, "*") }
+
+// ClosestBucketPattern gives the one of several names and patterns of names that
+// counts for a bucket: its name, or else the longest that fits. It reports false
+// when none does.
+func ClosestBucketPattern(patterns iter.Seq[string], bucket string) (closest string, found bool) {
+	for _, pattern := range slices.Sorted(patterns) {
+		switch {
+		case pattern == bucket:
+			return pattern, true
+		case len(pattern) > len(closest) && matches(pattern, bucket):
+			closest, found = pattern, true
+		}
+	}
+	return closest, found
+}
 
 func matches(pattern, bucket string) bool {
 	begin, rest, found := strings.Cut(pattern, "*")

@@ -138,7 +138,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
 		Console:        pages,
-		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log, Allow: allow(bucketsOf(settings))}),
+		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log, Allow: allow(settings)}),
 		Keys:           s.keys,
 		S3Keys:         access.SessionKeys{Keys: s.keys, Session: s.sessions.Session},
 		Account:        settings.Account,
@@ -213,9 +213,15 @@ func bucketsOf(settings config.Config) access.Buckets {
 	return buckets
 }
 
-// allow lets whoever reaches a bucket do everything there.
-func allow(buckets access.Buckets) func(ctx context.Context, bucket, key string, write bool) error {
-	return func(ctx context.Context, bucket, _ string, _ bool) error { return buckets.Check(ctx, bucket) }
+// allow lets whoever reaches a bucket do everything there, if it is here.
+func allow(settings config.Config) func(ctx context.Context, bucket, key string, write bool) error {
+	reach, stores := bucketsOf(settings), settings.BucketStores()
+	return func(ctx context.Context, bucket, _ string, _ bool) error {
+		if store := stores.Store(bucket); store != hearth.BuiltIn {
+			return hearth.Errorf(hearth.KindDenied, "Bucket %s is in the store %s of the server's setting [stores]. Ask that store itself, with credentials of yours.", bucket, store)
+		}
+		return reach.Check(ctx, bucket)
+	}
 }
 
 // self is how this program is started again, also after its file was replaced

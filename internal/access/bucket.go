@@ -2,20 +2,15 @@ package access
 
 import (
 	"context"
-	"path"
+	"maps"
 	"slices"
-	"strings"
 
 	"hearth"
 )
 
 // Buckets tells, by the name of a bucket or a pattern of names, the workgroups
-// whose sessions reach it. A bucket that nothing is said of is for all. Keys
-// that are not a session's reach every bucket.
-//
-// Of several patterns that match, the one counts that has most characters beside
-// * and ?: whoever writes "team-*" and "team-a" means that one bucket is an
-// exception. Of several that have as many, each has to name the workgroup.
+// whose sessions reach it; hearth.ClosestBucketPattern counts. A bucket that
+// nothing is said of is for all. Keys that are not a session's reach every bucket.
 type Buckets map[string][]string
 
 // Check returns KindDenied when whoever acts in ctx may not use the bucket.
@@ -28,17 +23,6 @@ func (b Buckets) Check(ctx context.Context, bucket string) error {
 }
 
 func (b Buckets) reaches(workGroup, bucket string) bool {
-	closest, reaches := -1, true
-	for pattern, groups := range b {
-		match, _ := path.Match(pattern, bucket) // its only error is of the pattern
-		exact := len(strings.NewReplacer("*", "", "?", "").Replace(pattern))
-		if !match || exact < closest {
-			continue
-		}
-		if exact > closest {
-			closest, reaches = exact, true
-		}
-		reaches = reaches && slices.Contains(groups, workGroup)
-	}
-	return reaches
+	pattern, ruled := hearth.ClosestBucketPattern(maps.Keys(b), bucket)
+	return !ruled || slices.Contains(b[pattern], workGroup)
 }

@@ -133,7 +133,7 @@ func TestBuckets(t *testing.T) {
 		"closed":   {},
 		"x-*":      {"a", "b"},
 		"*-x":      {"b"},
-		"raw-202?": {"b"},
+		"raw-202*": {"b"},
 	}
 	for _, c := range []struct {
 		workGroup string

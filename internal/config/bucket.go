@@ -2,13 +2,13 @@ package config
 
 import (
 	"maps"
-	"path"
 	"slices"
 )
 
 // Bucket is a table [buckets.NAME]. NAME is that of a bucket, or a pattern in
-// quotes: * stands for any characters, ? for one. Of several that match a bucket
-// the one counts that has most other characters. The server's keys reach every bucket.
+// quotes, in which * stands for any characters. Where several fit, a name wins
+// over a pattern, and a long pattern over a short one. The server's keys reach
+// every bucket.
 type Bucket struct {
 	// WorkGroups are those whose sessions may read and write the bucket. With
 	// none, no session may. Default: none.
@@ -17,8 +17,8 @@ type Bucket struct {
 
 func (c Config) checkBuckets() error {
 	for _, pattern := range slices.Sorted(maps.Keys(c.Buckets)) {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return refuse("buckets", pattern, "write the name of a bucket, or a pattern with * and ?")
+		if !bucketsPattern.MatchString(pattern) {
+			return refuse("buckets", pattern, notBuckets)
 		}
 	}
 	return nil

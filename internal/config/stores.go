@@ -82,6 +82,8 @@ var (
 	bucketsPattern = regexp.MustCompile(`^[a-z0-9.*-]{1,63}$`)
 )
 
+const notBuckets = "a bucket's name has lower-case letters, digits, dots and hyphens, and * where it is a pattern"
+
 func (c Config) checkStores() error {
 	owners := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Stores)) {
@@ -108,7 +110,7 @@ func (s Store) check(table string) error {
 	}
 	for _, bucket := range s.Buckets {
 		if !bucketsPattern.MatchString(bucket) {
-			return refuse(table+"buckets", bucket, "a bucket's name has lower-case letters, digits, dots and hyphens, and * where it is a pattern")
+			return refuse(table+"buckets", bucket, notBuckets)
 		}
 	}
 	if s.Endpoint != "" {

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"errors"
 	"path"
 
 	"hearth"
@@ -31,29 +32,15 @@ func (s *Store) Size(ctx context.Context, uri string) (int64, error) {
 	return info.Size, err
 }
 
-// Remove removes an object, and the folders that it leaves empty. That there is
-// none is no error.
-func (s *Store) Remove(_ context.Context, uri string) error {
+// Remove removes an object. That there is none is no error.
+func (s *Store) Remove(ctx context.Context, uri string) error {
 	bucket, key, err := parseURI(uri)
-	if err == nil {
-		err = checkKey(key)
-	}
 	if err != nil {
 		return err
 	}
-	file := path.Join(bucket, filePath(key))
-	lock := s.lock(file)
-	lock.Lock()
-	defer lock.Unlock()
-	for _, f := range []string{file, metaPath(file)} {
-		if err := s.root.Remove(f); err != nil && !isNotExist(err) {
-			return fileError(err, "removing an object")
-		}
+	outcomes, err := s.Delete(ctx, bucket, Deletion{Key: key})
+	if hearth.KindOf(err) == hearth.KindNotFound {
+		return nil
 	}
-	for folder := path.Dir(file); folder != bucket; folder = path.Dir(folder) {
-		if err := s.root.Remove(folder); err != nil && !isNotExist(err) {
-			break // something is in it
-		}
-	}
-	return nil
+	return errors.Join(append(outcomes, err)...)
 }
