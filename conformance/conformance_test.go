@@ -60,6 +60,7 @@ func TestHearth(t *testing.T) {
 	}{
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
+		{"S3 suite", s3Suite},
 		{"encryption", encryption},
 		{"session keys", sessionKeys},
 		{"operations", operations},
