@@ -44,26 +44,31 @@ func main() {
 	flag.IntVar(&o.trips, "trips", 50, "round trips of each kind")
 	flag.DurationVar(&o.seconds, "seconds", 5*time.Second, "time of polling, per server")
 	flag.IntVar(&o.clients, "clients", 8, "connections that poll at once")
+	objects := flag.Bool("objects", false, "measure the S3 API alone")
 	file := flag.String("json", "", "also write the figures to this file")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, *file); err != nil {
+	if err := run(ctx, o, *objects, *file); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o options, file string) error {
+func run(ctx context.Context, o options, objects bool, file string) error {
 	b, err := setUp(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.tearDown()
 
+	measures := []func(context.Context, options) ([]figure, error){b.disk, b.coldStarts, b.roundTrips, b.polls, b.objects}
+	if objects {
+		measures = []func(context.Context, options) ([]figure, error){b.disk, b.objects}
+	}
 	var figures []figure
-	for _, measure := range []func(context.Context, options) ([]figure, error){b.disk, b.coldStarts, b.roundTrips, b.polls} {
+	for _, measure := range measures {
 		more, err := measure(ctx, o)
 		if err != nil {
 			return err

@@ -81,6 +81,45 @@ func (b *bench) startMoto(ctx context.Context) (url string, command *exec.Cmd, e
 	return url, command, nil
 }
 
+// versitygw is pinned, too.
+const versitygw = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+// startVersitygw builds versitygw and serves a folder of the scratch directory.
+func (b *bench) startVersitygw(ctx context.Context) (*server, error) {
+	programs := filepath.Join(b.scratch, "programs")
+	build := exec.CommandContext(ctx, "go", "install", versitygw)
+	build.Env = append(os.Environ(), "GOBIN="+programs)
+	build.Dir = b.scratch
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("install %s: %w\n%s", versitygw, err, out)
+	}
+	buckets, users := filepath.Join(b.scratch, "versitygw"), filepath.Join(b.scratch, "versitygw-users")
+	if err := errors.Join(os.Mkdir(buckets, 0o700), os.Mkdir(users, 0o700)); err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	keys := sigv4.Credentials{AccessKeyID: "benchmark", SecretAccessKey: "benchmark"}
+	command := exec.Command(filepath.Join(programs, "versitygw"), "--access", keys.AccessKeyID, "--secret", keys.SecretAccessKey,
+		"--port", address, "--iam-dir", users, "--health", "/ok", "posix", buckets)
+	log, err := os.Create(filepath.Join(b.scratch, "versitygw.log")) // a line for each request, as hearth writes
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{address: "http://" + address, command: command, keys: keys}
+	if err := awaitOK(ctx, s.address+"/ok"); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
 // startBare serves, in a process of its own, the least that a JSON service in
 // Go can do.
 func (b *bench) startBare(ctx context.Context) (url string, command *exec.Cmd, err error) {
