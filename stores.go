@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -57,29 +58,17 @@ func ClosestBucketPattern(patterns iter.Seq[string], bucket string) (closest str
 		switch {
 		case pattern == bucket:
 			return pattern, true
-		case len(pattern) > len(closest) && matches(pattern, bucket):
-			closest, found = pattern, true
+		case len(pattern) > len(closest):
+			if fits, _ := path.Match(pattern, bucket); fits { // its error is of the pattern, which fits nothing then
+				closest, found = pattern, true
+			}
 		}
 	}
 	return closest, found
 }
 
-func matches(pattern, bucket string) bool {
-	begin, rest, found := strings.Cut(pattern, "*")
-	if !found {
-		return pattern == bucket
-	}
-	bucket, ok := strings.CutPrefix(bucket, begin)
-	for ok && !matches(rest, bucket) {
-		if bucket == "" {
-			return false
-		}
-		bucket = bucket[1:]
-	}
-	return ok
-}
-
-// Stores are Objects in several stores, each bucket in one of them.
+// Stores are Objects in several stores, each bucket in one of them. What is in
+// one that is no Disposer is not theirs to remove.
 type Stores struct {
 	Buckets Buckets
 	ByName  map[string]Objects // all that Buckets names, and BuiltIn
@@ -96,6 +85,22 @@ func (s Stores) Put(ctx context.Context, o Object, content io.Reader) error {
 // Open implements Objects.
 func (s Stores) Open(ctx context.Context, uri string) (io.ReadSeekCloser, error) {
 	return s.of(uri).Open(ctx, uri)
+}
+
+// Holds implements Disposer.
+func (s Stores) Holds(uri string) bool {
+	d, ok := s.of(uri).(Disposer)
+	return ok && d.Holds(uri)
+}
+
+// Size implements Disposer for what Holds holds.
+func (s Stores) Size(ctx context.Context, uri string) (int64, error) {
+	return s.of(uri).(Disposer).Size(ctx, uri)
+}
+
+// Remove implements Disposer for what Holds holds.
+func (s Stores) Remove(ctx context.Context, uri string) error {
+	return s.of(uri).(Disposer).Remove(ctx, uri)
 }
 
 // of gives the store of a URI. What is none is the built-in store's to refuse.

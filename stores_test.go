@@ -3,10 +3,9 @@ package hearth
 import (
 	"context"
 	"io"
-	"path"
+	"slices"
+	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 func TestBuckets(t *testing.T) {
@@ -37,19 +36,12 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// Patterns of one character and stars mean what they mean to path.Match.
-func TestBuckets_patterns(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		pattern := rapid.StringMatching(`[ab*]{1,6}`).Draw(t, "pattern")
-		bucket := rapid.StringMatching(`[ab]{0,8}`).Draw(t, "bucket")
-		want, err := path.Match(pattern, bucket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := (Buckets{"store": {pattern}}).Store(bucket) == "store"; got != want {
-			t.Fatalf("%q matches %q: %t, want %t", pattern, bucket, got, want)
-		}
-	})
+// The names that clients send are as long as they like.
+func TestClosestBucketPattern_LongNames(t *testing.T) {
+	pattern, found := ClosestBucketPattern(slices.Values([]string{"*a*a*a*a*b"}), strings.Repeat("a", 60_000))
+	if found {
+		t.Errorf("%q fits", pattern)
+	}
 }
 
 // named remembers what it was asked for.
@@ -61,6 +53,34 @@ func (n named) Check(_ context.Context, o Object) error            { return n.no
 func (n named) Put(_ context.Context, o Object, _ io.Reader) error { return n.note(o.URI) }
 func (n named) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	return nil, n.note(uri)
+}
+
+// disposing is one that can remove.
+type disposing struct{ named }
+
+func (disposing) Holds(string) bool { return true }
+func (d disposing) Size(_ context.Context, uri string) (int64, error) {
+	return 1, d.note(uri)
+}
+func (d disposing) Remove(_ context.Context, uri string) error { return d.note(uri) }
+
+func TestStores_Dispose(t *testing.T) {
+	var disk []string
+	s := Stores{
+		Buckets: Buckets{"lake": {"*"}},
+		ByName:  map[string]Objects{BuiltIn: disposing{named{&disk}}, "lake": named{}},
+	}
+	if s.Holds("s3://hearth/a") {
+		t.Error("what is in the lake is the disk's")
+	}
+	s.Buckets = Buckets{"lake": {"lake-*"}}
+	size, err := s.Size(t.Context(), "s3://hearth/a")
+	if err != nil || size != 1 || !s.Holds("s3://hearth/a") {
+		t.Errorf("size %d, %v", size, err)
+	}
+	if err := s.Remove(t.Context(), "s3://hearth/a"); err != nil || len(disk) != 2 {
+		t.Errorf("the disk was asked for %q, %v", disk, err)
+	}
 }
 
 func TestStores(t *testing.T) {

@@ -122,7 +122,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Memory:      settings.Memory(),
 		KeepDrivers: settings.KeepDrivers.Duration,
 		KeepRecords: settings.KeepRecords.Duration,
-		Results:     sessions.Retention{Objects: s.objects, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
+		Results:     sessions.Retention{Objects: stores, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
 		Log:         s.log,
 	})
 	pages := console.New(s.sessions, console.Options{Keys: s.keys, Ready: s.ready, Log: s.log})

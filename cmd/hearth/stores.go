@@ -38,16 +38,13 @@ func storesOf(settings config.Config) (map[string]*remote.Store, error) {
 }
 
 // everywhere joins the built-in store and the others.
-func everywhere(settings config.Config, builtIn hearth.Objects) (hearth.Objects, error) {
-	stores, err := storesOf(settings)
-	if err != nil || len(stores) == 0 {
-		return builtIn, err
-	}
+func everywhere(settings config.Config, builtIn hearth.Objects) (hearth.Stores, error) {
 	all := hearth.Stores{Buckets: settings.BucketStores(), ByName: map[string]hearth.Objects{hearth.BuiltIn: builtIn}}
+	stores, err := storesOf(settings)
 	for name, s := range stores {
 		all.ByName[name] = s
 	}
-	return all, nil
+	return all, err
 }
 
 // stores looks at the stores of others: whether they answer, and whether those

@@ -187,7 +187,14 @@ func (s *Store) Reach(ctx context.Context, bucket string) error {
 // KindDenied.
 func (s *Store) Put(ctx context.Context, o hearth.Object, content io.Reader) error {
 	buffer := parts.Get().(*part)
-	defer parts.Put(buffer)
+	if err := s.put(ctx, o, buffer, content); err != nil {
+		return err // a request that failed may be reading the buffer yet
+	}
+	parts.Put(buffer)
+	return nil
+}
+
+func (s *Store) put(ctx context.Context, o hearth.Object, buffer *part, content io.Reader) error {
 	text, whole, err := fill(ctx, buffer, content)
 	if err != nil {
 		return err

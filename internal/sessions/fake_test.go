@@ -183,6 +183,7 @@ type objects struct {
 	byURI  map[string][]byte
 	down   bool
 	gone   bool          // as if the bucket had been deleted
+	stuck  string        // what is below it cannot be removed
 	denied chan struct{} // has a token after each Put that found it down
 
 	encrypted map[string]*hearth.Encryption // by URI
@@ -249,9 +250,8 @@ func (o *objects) Size(_ context.Context, uri string) (int64, error) {
 func (o *objects) Remove(_ context.Context, uri string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.down {
-		o.denied <- struct{}{}
-		return hearth.Errorf(hearth.KindUnavailable, "the disk is away: %w", errDown)
+	if o.stuck != "" && strings.HasPrefix(uri, o.stuck) {
+		return hearth.Errorf(hearth.KindUnavailable, "the disk is damaged there")
 	}
 	delete(o.byURI, uri)
 	return nil
@@ -267,6 +267,12 @@ func (o *objects) under(uri string) []string {
 type object struct{ *bytes.Reader }
 
 func (object) Close() error { return nil }
+
+func (o *objects) setStuck(uri string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stuck = uri
+}
 
 func (o *objects) setDown(down bool) {
 	o.mu.Lock()

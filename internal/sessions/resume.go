@@ -86,24 +86,23 @@ func (s *Service) sweep(ctx context.Context) error {
 			s.log.Warn("what a driver left could not be cleared", "session", id, "error", err)
 		}
 	}
-	// A record whose results could not be removed stays, and with it the
-	// knowledge of them.
 	now := s.now()
-	if discarding := s.discardResults(ctx, now); discarding != nil {
+	stuck, discarding := s.discardResults(ctx, now)
+	if discarding != nil || s.keepRecords == 0 {
 		return errors.Join(err, discarding)
 	}
-	return errors.Join(err, s.deleteRecords(ctx, now))
+	before := now.Add(-s.keepRecords)
+	if !stuck.IsZero() && stuck.Before(before) {
+		before = stuck // a record stays with its results, or nobody knew of them any more
+	}
+	return errors.Join(err, s.deleteRecords(ctx, before))
 }
 
 // deletedAtOnce is how many sessions one transaction takes off the record: a
 // request waits no longer than for that.
 const deletedAtOnce = 20
 
-func (s *Service) deleteRecords(ctx context.Context, now time.Time) error {
-	if s.keepRecords == 0 {
-		return nil
-	}
-	before := now.Add(-s.keepRecords)
+func (s *Service) deleteRecords(ctx context.Context, before time.Time) error {
 	for all := 0; ; {
 		faultpoint.At("records", "to be deleted")
 		n, err := s.store.DeleteEnded(ctx, before, deletedAtOnce)

@@ -18,6 +18,10 @@ type Retention struct {
 	Size    int64           // the most bytes of all ended sessions' results together; 0 is no limit
 }
 
+// readingTime is how long results stay after their session's end however much
+// they take: who waited for them has to have read them.
+const readingTime = time.Hour
+
 func (r Retention) on() bool { return r.Age > 0 || r.Size > 0 }
 
 // kept is what one ended session's results take.
@@ -42,7 +46,7 @@ func (r Retention) discard(all []kept, records time.Duration, now time.Time) map
 			discarded[k.SessionID] = fmt.Sprintf("Its results were removed: keep_results is %s.", r.Age)
 		case records > 0 && age > records:
 			discarded[k.SessionID] = fmt.Sprintf("Its results were removed with the record: keep_records is %s.", records)
-		case r.Size > 0 && size > r.Size:
+		case r.Size > 0 && size > r.Size && age > readingTime:
 			discarded[k.SessionID] = fmt.Sprintf("Its results were removed: those of ended sessions took more than max_results, which is %s.", hearth.ShowMemory(r.Size))
 		default:
 			continue
@@ -52,49 +56,69 @@ func (r Retention) discard(all []kept, records time.Duration, now time.Time) map
 	return discarded
 }
 
-// discardResults removes results that are not kept any more.
-func (s *Service) discardResults(ctx context.Context, now time.Time) error {
+// discardResults removes results that are not kept any more. Those that cannot
+// be are passed over; it tells when the first session of these ended, the zero
+// time for none.
+func (s *Service) discardResults(ctx context.Context, now time.Time) (stuck time.Time, err error) {
 	if !s.results.on() {
-		return nil
+		return stuck, nil
 	}
 	ended, err := s.store.EndedResults(ctx)
 	if err != nil {
-		return err
+		return stuck, err
+	}
+	passOver := func(e hearth.EndedResults, err error) {
+		s.log.Error("results of an ended session cannot be removed", "session", e.SessionID, "error", err)
+		if stuck.IsZero() || e.EndedAt.Before(stuck) {
+			stuck = e.EndedAt
+		}
 	}
 	var all []kept
 	for _, e := range ended {
+		if ctx.Err() != nil {
+			return stuck, ctx.Err()
+		}
 		if !s.results.Objects.Holds(e.Directory + "/") {
 			continue // in a store of somebody else, or in a bucket that is gone
 		}
-		k := kept{EndedResults: e}
-		if s.results.Size > 0 {
-			err := s.eachResult(ctx, e, func(uri string) error {
-				size, err := s.results.Objects.Size(ctx, uri)
-				k.size += size
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("measure the results of session %s: %w", e.SessionID, err)
-			}
+		size, err := s.measure(ctx, e)
+		if err != nil {
+			passOver(e, err)
+			continue
 		}
-		all = append(all, k)
+		all = append(all, kept{e, size})
 	}
 	discarded := s.results.discard(all, s.keepRecords, now)
-	var size int64
+	var sessions, size int64
 	for _, k := range all {
 		why, ok := discarded[k.SessionID]
 		if !ok {
 			continue
 		}
 		if err := s.discardOne(ctx, k.EndedResults, why); err != nil {
-			return fmt.Errorf("remove the results of session %s: %w", k.SessionID, err)
+			passOver(k.EndedResults, err)
+			continue
 		}
+		sessions++
 		size += k.size
 	}
-	if len(discarded) > 0 {
-		s.log.Info("results of ended sessions were removed", "sessions", len(discarded), "bytes", size)
+	if sessions > 0 {
+		s.log.Info("results of ended sessions were removed", "sessions", sessions, "bytes", size)
 	}
-	return nil
+	return stuck, nil
+}
+
+// measure gives the bytes of a session's results, where they count.
+func (s *Service) measure(ctx context.Context, e hearth.EndedResults) (all int64, err error) {
+	if s.results.Size == 0 {
+		return 0, nil
+	}
+	err = s.eachResult(ctx, e, func(uri string) error {
+		size, err := s.results.Objects.Size(ctx, uri)
+		all += size
+		return err
+	})
+	return all, err
 }
 
 // discardOne is done again when it is interrupted.

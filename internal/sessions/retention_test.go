@@ -105,6 +105,17 @@ func TestRetention(t *testing.T) {
 		kept(t, w, all[2], true)
 	})
 
+	t.Run("there is time to read what is too large", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.results.Size = 500 })
+		s, _ := w.over("", strings.Repeat("x", 1000))
+		w.clock.move(59 * time.Minute)
+		w.sweep()
+		kept(t, w, s, true)
+		w.clock.move(2 * time.Minute)
+		w.sweep()
+		kept(t, w, s, false)
+	})
+
 	t.Run("results in a store of somebody else stay", func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.results = sessions.Retention{Age: time.Hour, Size: 1} })
 		w.group("lake", func(s *hearth.WorkGroupSettings) { s.OutputLocation = "s3://lake/" })
@@ -127,17 +138,30 @@ func TestRetention(t *testing.T) {
 		refused(t, err, hearth.KindNotFound, s.ID)
 	})
 
-	t.Run("no record goes before its results", func(t *testing.T) {
+	t.Run("no record goes before its results, and others need not wait for that", func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.results.Age, w.records = time.Hour, time.Hour })
-		s, _ := w.over("", "x")
+		first, _ := w.over("", "x")
+		w.clock.move(time.Minute)
+		stuck, _ := w.over("", "x")
+		w.clock.move(time.Minute)
+		last, _ := w.over("", "x")
 		w.clock.move(2 * time.Hour)
-		w.objects.setDown(true)
-		refused(t, w.service.Sweep(t.Context()), hearth.KindUnavailable, "the disk is away")
-		if _, err := w.store.Session(t.Context(), s.ID); err != nil {
-			t.Error(err)
-		}
-		w.objects.setDown(false)
+		w.objects.setStuck(stuck.Configuration.WorkingDirectory)
 		w.sweep()
-		kept(t, w, s, false)
+		kept(t, w, first, false)
+		kept(t, w, stuck, true)
+		kept(t, w, last, false)
+		for _, s := range []hearth.Session{stuck, last} {
+			if _, err := w.store.Session(t.Context(), s.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := w.store.Session(t.Context(), first.ID)
+		refused(t, err, hearth.KindNotFound, first.ID)
+		w.objects.setStuck("")
+		w.sweep()
+		kept(t, w, stuck, false)
+		_, err = w.store.Session(t.Context(), stuck.ID)
+		refused(t, err, hearth.KindNotFound, stuck.ID)
 	})
 }
