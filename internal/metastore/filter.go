@@ -20,8 +20,9 @@ const (
 type condition func(row map[string]string) truth
 
 // filterTokens are names, strings, numbers, dates and operators of a partition
-// filter as Spark writes it.
-var filterTokens = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|<=|>=|<>|!=|=|<|>|\(|\)|[A-Za-z0-9_.+-]+)`)
+// filter as Spark writes it: a string is in the quotes that it does not have
+// itself, and nothing in it is escaped (HiveShim.quoteStringLiteral).
+var filterTokens = regexp.MustCompile(`^\s*("[^"]*"|'[^']*'|<=|>=|<>|!=|=|<|>|\(|\)|[A-Za-z0-9_.+-]+)`)
 
 // parseFilter reads comparisons of a column with a literal, joined by and, or
 // and parentheses. It reports false for any other filter.
@@ -143,7 +144,5 @@ func unquote(literal string) (string, bool) {
 	if len(literal) < 2 || literal[0] != '"' && literal[0] != '\'' {
 		return literal, false
 	}
-	return escaped.ReplaceAllString(literal[1:len(literal)-1], "$1"), true
+	return literal[1 : len(literal)-1], true
 }
-
-var escaped = regexp.MustCompile(`\\(.)`)

@@ -6,7 +6,7 @@ import (
 )
 
 func TestParseFilter(t *testing.T) {
-	row := map[string]string{"day": "2024-01-02", "n": "10", "s": `a"b`, "none": nullPartition}
+	row := map[string]string{"day": "2024-01-02", "n": "10", "s": `a"b`, "path": `a\b`, "dir": `a\`, "none": nullPartition}
 	for _, c := range []struct {
 		filter string
 		want   truth
@@ -22,7 +22,11 @@ func TestParseFilter(t *testing.T) {
 		{`day >= 2024-01-02`, yes},
 		{`day < 2024-01-02`, no},
 		{`DAY != '2024-01-03'`, yes},
-		{`s = "a\"b"`, yes},
+		{`s = 'a"b'`, yes},
+		{`path = "a\b"`, yes}, // Spark escapes nothing
+		{`path = "ab"`, no},
+		{`dir = "a\"`, yes},
+		{`dir = 'a\' and n = 10`, yes},
 		{`none = "x"`, unknown},
 		{`none != "x"`, unknown},
 		{`none != "x" and n = 11`, no},
