@@ -174,6 +174,35 @@ func TestCatalog(t *testing.T) {
 			d.same("files", d.exists("One.db"), false)
 			d.refuses(noSuchObject, "drop_database", "one", true, false)
 		}},
+		{"a database leaves what no table of its own had", func(d driver) {
+			d.must("create_database", d.database("one"))
+			other := d.newTable("one", "other")
+			other.put(tableParameters, "EXTERNAL", "TRUE")
+			d.must("create_table", other)
+			d.must("create_table", d.newTable("one", "own"))
+			for _, name := range []string{"one.db/stray", "one.db/other/row", "one.db/own/row"} {
+				if err := os.WriteFile(filepath.Join(d.home, name), []byte("1"), 0o600); err != nil {
+					d.t.Fatal(err)
+				}
+			}
+			d.must("drop_table", "one", "own", true)
+			d.must("drop_table", "one", "other", true)
+			d.must("drop_database", "one", true, true)
+			d.refuses(noSuchObject, "get_database", "one")
+			d.same("the stray file", d.exists("one.db/stray"), true)
+			d.same("the external table's", d.exists("one.db/other/row"), true)
+			d.same("the table's own", d.exists("one.db/own"), false)
+		}},
+		{"a directory is removed by every name that it has on this machine", func(d driver) {
+			for name, prefix := range map[string]string{"one": "file:", "two": "file://", "three": "s3://bucket"} {
+				at := filepath.Join(d.home, name)
+				if err := os.Mkdir(at, 0o700); err != nil {
+					d.t.Fatal(err)
+				}
+				removeEmpty(prefix + at + "/")
+				d.same(prefix, d.exists(name), name == "three")
+			}
+		}},
 		{"a table comes back as it was made", func(d driver) {
 			d.must("create_database", d.database("one"))
 			d.must("create_table", d.newTable("one", "T"))

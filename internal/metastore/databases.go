@@ -2,7 +2,9 @@ package metastore
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Fields of a Database.
@@ -60,7 +62,9 @@ func (c *catalog) alterDatabase(ctx context.Context, a *structure) (value, error
 }
 
 // dropDatabase drops an empty database: clients drop its tables one by one
-// before. With cascade it takes its functions along.
+// before, and with them their files. With cascade it takes its functions along.
+// What else is in its directory is somebody's: files of an external table, or
+// those that were there before a database was given the place.
 func (c *catalog) dropDatabase(ctx context.Context, a *structure) (value, error) {
 	name, deleteData, cascade := strings.ToLower(a.text(1)), a.flag(2), a.flag(3)
 	var database *structure
@@ -89,7 +93,19 @@ func (c *catalog) dropDatabase(ctx context.Context, a *structure) (value, error)
 	if err != nil || !deleteData {
 		return nil, err
 	}
-	return nil, c.delete(ctx, database.text(databaseLocation))
+	removeEmpty(database.text(databaseLocation))
+	return nil, nil
+}
+
+// removeEmpty removes a directory on this machine that has nothing in it. In
+// one step, so that a table that is made there meanwhile loses nothing: the file
+// systems of a session do not all have that, and keep the empty directory.
+func removeEmpty(location string) {
+	path, local := strings.CutPrefix(location, "file:")
+	path = strings.TrimPrefix(path, "//")
+	if local && filepath.IsAbs(path) {
+		_ = syscall.Rmdir(filepath.Clean(path)) // it may be gone, and may not be empty
+	}
 }
 
 // delete deletes what was dropped, whose record is gone by then.
