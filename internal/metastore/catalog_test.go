@@ -324,6 +324,42 @@ func TestCatalog(t *testing.T) {
 			d.must("create_table", d.newTable("one", "t", "day", "n"))
 			d.same("of a new table", len(d.must("get_partitions", "one", "t", int16(-1)).structs(0)), 0)
 		}},
+		{"partition columns stay as long as there are partitions", func(d driver) {
+			d.must("create_database", d.database("one"))
+			d.must("create_table", d.newTable("one", "t", "day"))
+			d.must("alter_table", "one", "t", d.newTable("one", "t", "day", "n"))
+			d.must("add_partition", partitionOf("one", "t", "1", "a"))
+			d.refuses(invalidOperation, "alter_table", "one", "t", d.newTable("one", "t", "day", "n", "m"))
+			d.refuses(invalidOperation, "alter_table", "one", "t", d.newTable("one", "t"))
+			d.must("alter_table", "one", "t", d.newTable("one", "t", "DAY", "n"))
+		}},
+		{"a partition with fewer values than its table has columns passes filters of the others", func(d driver) {
+			d.must("create_database", d.database("one"))
+			d.must("create_table", d.newTable("one", "t", "day"))
+			d.must("add_partition", partitionOf("one", "t", "1"))
+			if _, err := d.db.Exec(`UPDATE tables SET spec = ?`, encode(d.newTable("one", "t", "day", "n"))); err != nil {
+				d.t.Fatal(err)
+			}
+			d.same("by the other", len(d.must("get_partitions_by_filter", "one", "t", `n = "2"`, int16(-1)).structs(0)), 1)
+			d.same("by its own", len(d.must("get_partitions_by_filter", "one", "t", `day = "2"`, int16(-1)).structs(0)), 0)
+		}},
+		{"a table with files is not altered to have none", func(d driver) {
+			d.must("create_database", d.database("one"))
+			d.must("create_table", d.newTable("one", "t"))
+			d.refuses(invalidOperation, "alter_table", "one", "t", build(tableName, "u", tableDatabase, "one"))
+			d.must("get_table", "one", "t")
+			d.same("its files", d.exists("one.db/t"), true)
+		}},
+		{"a call that panics is answered, and the next one too", func(d driver) {
+			d.must("create_database", d.database("one"))
+			d.files = nil
+			_, err := d.call("create_table", d.newTable("one", "t"))
+			if err == nil || !strings.Contains(err.Error(), "The catalog failed at create_table") {
+				d.t.Errorf("it is answered with %v", err)
+			}
+			d.files = local{}
+			d.must("create_table", d.newTable("one", "t"))
+		}},
 		{"functions", func(d driver) {
 			d.must("create_database", d.database("one"))
 			made := build(functionName, "F", functionDatabase, "one", 3, "a.Class")

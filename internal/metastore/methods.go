@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 )
 
@@ -96,8 +97,17 @@ func sameUser(_ *catalog, _ context.Context, a *structure) (value, error) {
 
 func nothing(*catalog, context.Context, *structure) (value, error) { return nil, nil }
 
-// answer carries out a call and gives the reply, nil when none is wanted.
-func (c *catalog) answer(ctx context.Context, call call, log *slog.Logger) []byte {
+// answer carries out a call and gives the reply, nil when none is wanted. The
+// process that owns the driver outlives whatever is wrong here.
+func (c *catalog) answer(ctx context.Context, call call, log *slog.Logger) (reply []byte) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			log.Error("the catalog panicked", "method", call.method, "panic", wrong, "stack", string(debug.Stack()))
+			if !call.oneway {
+				reply = call.refuse(internalError, fmt.Sprintf("The catalog failed at %s: %v. Its stack is in the driver's log.", call.method, wrong))
+			}
+		}
+	}()
 	m, known := methods[call.method]
 	if !known {
 		log.Warn("the catalog was asked for what it does not have", "method", call.method)

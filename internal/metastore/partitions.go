@@ -23,7 +23,7 @@ const (
 const nullPartition = "__HIVE_DEFAULT_PARTITION__"
 
 // keysOf gives the names of a table's partition columns.
-func keysOf(t *table) []string {
+func keysOf(t *structure) []string {
 	var keys []string
 	for _, key := range t.structs(tableKeys) {
 		keys = append(keys, strings.ToLower(key.text(columnName)))
@@ -34,7 +34,7 @@ func keysOf(t *table) []string {
 // partitionName is the path that values have in a table, as Hive writes it:
 // day=2024-01-01/hour=3.
 func partitionName(t *table, values []string) (string, error) {
-	keys := keysOf(t)
+	keys := keysOf(t.structure)
 	if len(keys) != len(values) {
 		return "", refusal(metaException, "Table %s.%s has %d partition columns, and %d values came", t.database, t.name, len(keys), len(values))
 	}
@@ -484,8 +484,12 @@ func passing(filter string) func(*table, part) bool {
 	return func(of *table, p part) bool {
 		row := make(map[string]string)
 		values := valuesOf(p.name)
-		for i, key := range keysOf(of) {
-			row[key] = values[i]
+		// A partition may be of other columns when it was added while the table
+		// was altered.
+		for i, key := range keysOf(of.structure) {
+			if i < len(values) {
+				row[key] = values[i]
+			}
 		}
 		return match(row) != no
 	}

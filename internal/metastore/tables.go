@@ -217,6 +217,9 @@ func (c *catalog) alterTable(ctx context.Context, a *structure) (value, error) {
 	if !plainName.MatchString(name) {
 		return nil, refusal(invalidOperation, "%q is no name for a table", name)
 	}
+	if was.sub(tableStorage) != nil && altered.sub(tableStorage) == nil {
+		return nil, refusal(invalidOperation, "table %s.%s has files, and came without a storage descriptor", was.database, was.name)
+	}
 	if altered.get(tableCreated) == nil {
 		altered.set(tableCreated, was.get(tableCreated))
 	}
@@ -275,6 +278,9 @@ func (c *catalog) replaceTable(ctx context.Context, t tx, was *table, altered, e
 	if to != "" && (current.id != was.id || current.location() != was.location()) {
 		return refusal(invalidOperation, "Another session altered %s.%s at the same time: try again", was.database, was.name)
 	}
+	if err := c.sameKeys(ctx, t, current, altered); err != nil {
+		return err
+	}
 	database, name := altered.text(tableDatabase), altered.text(tableName)
 	if _, err := c.database(ctx, t, database); err != nil {
 		return err
@@ -285,6 +291,19 @@ func (c *catalog) replaceTable(ctx context.Context, t tx, was *table, altered, e
 		return unique(err, "Table", database+"."+name)
 	}
 	return movePartitions(ctx, t, current, was.location(), to)
+}
+
+// sameKeys refuses other partition columns for a table that has partitions:
+// their names and their directories are made of the columns.
+func (c *catalog) sameKeys(ctx context.Context, t tx, was *table, altered *structure) error {
+	if slices.Equal(keysOf(was.structure), keysOf(altered)) {
+		return nil
+	}
+	first, err := names(ctx, t, `SELECT name FROM partitions WHERE table_id = ? LIMIT 1`, was.id)
+	if err == nil && len(first) > 0 {
+		err = refusal(invalidOperation, "partition keys can not be changed: table %s.%s has partitions", was.database, was.name)
+	}
+	return err
 }
 
 // asOperation gives an exception the kind that altering declares.
