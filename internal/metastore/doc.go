@@ -6,7 +6,9 @@
 // It runs in the process that owns a driver and serves that driver alone, on a
 // loopback address that only the holder of the driver's token gets in at. So
 // nothing of it is shared but the file: a driver that is killed at any moment
-// takes no lock and no half of a change with it, and the server may be away.
+// leaves no lock and no half of a change on record, and the server may be away.
+// The files of tables are not part of a change: they are moved before it, and
+// deleted after it.
 //
 // What Thrift calls a struct stays as it came, also where it has fields that are
 // not known here: a table comes back as it was made. The file has beside it only
