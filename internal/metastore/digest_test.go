@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,9 @@ func TestServe(t *testing.T) {
 		c := dial(t, environment)
 		message := call{method: "get_all_databases"}.message(messageCall, &structure{})
 		if _, err := c.Write(append([]byte{0, 0, 0, byte(len(message))}, message...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil { // it would be waited for
 			t.Fatal(err)
 		}
 		if _, err := readFrame(c); err == nil {

@@ -1,6 +1,7 @@
 package metastore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -22,9 +23,17 @@ const AddressVariable = "HEARTH_METASTORE"
 // tokenFile is where Hadoop's client finds what it is let in with.
 const tokenFile = "metastore.token"
 
-// maxMessage is the most bytes of a call. Hive's client takes as much of a
-// reply: it allows 100 MB.
-const maxMessage = 100 << 20
+// maxMessage is the most bytes of a call. A table of 10,000 columns takes 1
+// to 2 MB.
+const maxMessage = 16 << 20
+
+const (
+	// maxStrangers is how many clients may be about to say who they are. Anybody
+	// on this machine can connect, and a driver has one or two connections.
+	maxStrangers = 64
+	// greeting is how long a client may take to say who it is.
+	greeting = 10 * time.Second
+)
 
 // Server is the catalog of one driver.
 type Server struct {
@@ -33,6 +42,9 @@ type Server struct {
 	listener net.Listener
 	files    Files
 	log      *slog.Logger
+
+	strangers chan struct{} // has one for each client that is not known yet
+	refusals  refusals
 
 	open    sync.Once
 	catalog *catalog
@@ -46,7 +58,7 @@ type Server struct {
 // bundle is given: the variables of its environment tell it how to come in.
 // Nothing is opened before the driver asks for something.
 func Serve(path, bundle string, files Files, log *slog.Logger) (s *Server, environment []string, err error) {
-	s = &Server{path: path, files: files, log: log, login: login{user: "hearth", password: rand.Text()}}
+	s = &Server{path: path, files: files, log: log, login: login{user: "hearth", password: rand.Text()}, strangers: make(chan struct{}, maxStrangers)}
 	token := filepath.Join(bundle, tokenFile)
 	if err := os.WriteFile(token, s.login.credentials(), 0o600); err != nil {
 		return nil, nil, err
@@ -86,9 +98,24 @@ func (s *Server) run(ctx context.Context) {
 				return
 			}
 		}
+		select {
+		case s.strangers <- struct{}{}:
+		default:
+			s.refusals.log(s.log, errCrowd)
+			conn.Close()
+			continue
+		}
 		s.serving.Go(func() {
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			err := s.admit(conn)
+			<-s.strangers
+			if err != nil {
+				if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+					s.refusals.log(s.log, err)
+				}
+				return
+			}
 			if err := s.serve(ctx, conn); !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				s.log.Warn("a connection to the catalog was closed", "error", err)
 			}
@@ -96,21 +123,20 @@ func (s *Server) run(ctx context.Context) {
 	}
 }
 
-// greeting is how long a client may take to say who it is.
-const greeting = 30 * time.Second
-
-// serve answers the calls of one connection, in their order. It returns why it
-// ended: io.EOF when the client has gone.
-func (s *Server) serve(ctx context.Context, conn net.Conn) error {
+// admit returns nil when the client is the driver.
+func (s *Server) admit(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(greeting)); err != nil {
 		return err
 	}
 	if err := s.login.admit(conn); err != nil {
 		return err
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return err
-	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// serve answers the calls of one connection, in their order. It returns why it
+// ended: io.EOF when the client has gone.
+func (s *Server) serve(ctx context.Context, conn net.Conn) error {
 	for {
 		message, err := readFrame(conn)
 		if err != nil {
@@ -156,9 +182,20 @@ func readFrame(r io.Reader) ([]byte, error) {
 	if size > maxMessage {
 		return nil, fmt.Errorf("a call has %d bytes, and %d are the most", size, maxMessage)
 	}
-	message := make([]byte, size)
-	_, err := io.ReadFull(r, message)
-	return message, err
+	// The buffer grows with what comes, not with what is said to come.
+	var message bytes.Buffer
+	if _, err := io.CopyN(&message, r, int64(size)); err != nil {
+		return nil, fmt.Errorf("a call of %d bytes ended early: %w", size, noEOF(err))
+	}
+	return message.Bytes(), nil
+}
+
+// noEOF makes an end in the middle an error.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // credentials gives the login in the form of Hadoop's token files (Credentials

@@ -158,13 +158,19 @@ func structList(structs []*structure) list {
 // go four deep.
 const maxDepth = 32
 
+// maxValues is how many values a message may have, of which each takes more
+// memory than its bytes. Columns of a table have ten bytes and more
+// for a value, so that maxMessage comes first.
+const maxValues = 2 << 20
+
 var errShort = errors.New("it ends too early")
 
 // reader reads the binary protocol. Its first error stays.
 type reader struct {
-	rest  []byte
-	depth int
-	err   error
+	rest   []byte
+	depth  int
+	values int // read until now
+	err    error
 }
 
 func (r *reader) fail(err error) {
@@ -206,6 +212,10 @@ func (r *reader) value(kind byte) value {
 	defer func() { r.depth-- }()
 	if r.depth > maxDepth {
 		r.fail(fmt.Errorf("it is more than %d deep", maxDepth))
+		return nil
+	}
+	if r.values++; r.values > maxValues {
+		r.fail(fmt.Errorf("it has more than %d values", maxValues))
 		return nil
 	}
 	switch kind {

@@ -78,6 +78,21 @@ func TestCodec(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	})
+	t.Run("what has too many values is refused", func(t *testing.T) {
+		flags := func(n int) []byte {
+			many := list{of: typeBool}
+			for range n {
+				many.items = append(many.items, true)
+			}
+			return encode(build(1, many))
+		}
+		if _, err := decode(flags(maxValues - 1)); err != nil { // the list is one too
+			t.Error(err)
+		}
+		if _, err := decode(flags(maxValues)); err == nil || !strings.Contains(err.Error(), "values") {
+			t.Errorf("the error is %v", err)
+		}
+	})
 }
 
 func FuzzDecode(f *testing.F) {
