@@ -18,12 +18,21 @@ type Catalog func(path, bundle string, files *Files, log *slog.Logger) (catalog 
 // Files has the driver do something with files, by the file systems of its own
 // Spark and with its session's rights: no other process has these.
 type Files struct {
-	say func(kernel.Command) error
-
 	mu   sync.Mutex
+	say  func(kernel.Command) error // nil before the driver's processes run
 	last int64
 	open map[int64]chan<- string // of what the kernel was asked and has not answered
 }
+
+// begin has the kernel be told by say from now on.
+func (f *Files) begin(say func(kernel.Command) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.say = say
+}
+
+// errNotYet is for who asks before the kernel was started.
+var errNotYet = errors.New("the driver has not started yet: try again")
 
 // Make makes a directory and those above it. One that is there is no error.
 func (f *Files) Make(ctx context.Context, path string) error {
@@ -43,6 +52,11 @@ func (f *Files) Rename(ctx context.Context, from, to string) error {
 func (f *Files) ask(ctx context.Context, command kernel.Command) error {
 	answer := make(chan string, 1)
 	f.mu.Lock()
+	say := f.say
+	if say == nil {
+		f.mu.Unlock()
+		return errNotYet
+	}
 	f.last++
 	command.Type, command.N = kernel.TypeFiles, f.last
 	if f.open == nil {
@@ -55,7 +69,7 @@ func (f *Files) ask(ctx context.Context, command kernel.Command) error {
 		delete(f.open, command.N)
 		f.mu.Unlock()
 	}()
-	if err := f.say(command); err != nil {
+	if err := say(command); err != nil {
 		return err
 	}
 	select {

@@ -12,10 +12,10 @@ func TestFiles(t *testing.T) {
 	// asking gives files whose kernel answers as it is told to.
 	asking := func(answer func(*Files, kernel.Command)) *Files {
 		f := &Files{}
-		f.say = func(c kernel.Command) error {
+		f.begin(func(c kernel.Command) error {
 			go answer(f, c)
 			return nil
-		}
+		})
 		return f
 	}
 	t.Run("what the kernel has done is done", func(t *testing.T) {
@@ -65,9 +65,22 @@ func TestFiles(t *testing.T) {
 		f.answered(kernel.Message{N: c.N})
 		f.answered(kernel.Message{N: c.N + 1}) // of nobody
 	})
+	t.Run("who asks before there is a kernel is told so, while it starts", func(t *testing.T) {
+		f, broken := &Files{}, errors.New("broken")
+		if err := f.Make(t.Context(), "x"); !errors.Is(err, errNotYet) {
+			t.Errorf("the error is %v", err)
+		}
+		asked := make(chan error)
+		go func() { asked <- f.Make(t.Context(), "x") }()
+		f.begin(func(kernel.Command) error { return broken })
+		if err := <-asked; !errors.Is(err, errNotYet) && !errors.Is(err, broken) {
+			t.Errorf("the error is %v", err)
+		}
+	})
 	t.Run("a kernel that cannot be told", func(t *testing.T) {
 		broken := errors.New("broken")
-		f := &Files{say: func(kernel.Command) error { return broken }}
+		f := &Files{}
+		f.begin(func(kernel.Command) error { return broken })
 		if err := f.Make(t.Context(), "x"); !errors.Is(err, broken) {
 			t.Errorf("the error is %v", err)
 		}

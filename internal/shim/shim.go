@@ -183,7 +183,7 @@ func (s *shim) spawn() error {
 	if s.children, err = spawn(s.launch, s.bounds); err != nil {
 		return errors.Join(err, s.bounds.release())
 	}
-	s.files.say = s.children.say
+	s.files.begin(s.children.say)
 	faultpoint.At("processes", "spawned")
 	kernelPID, jvmPID := s.children.pids()
 	now := Seconds(time.Now())
