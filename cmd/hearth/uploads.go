@@ -8,8 +8,8 @@ import (
 // uploadsInterval is how often it is looked for uploads that were abandoned.
 const uploadsInterval = time.Hour
 
-// abandonUploads deletes uploads that are not complete after the time that they
-// have for it, now and every hour until ctx is done.
+// abandonUploads deletes uploads that are not complete and of which nothing has
+// come for the time that they are kept, now and every hour until ctx is done.
 func (s *server) abandonUploads(ctx context.Context) {
 	keep := s.settings.KeepUploads.Duration
 	if keep == 0 {

@@ -123,8 +123,10 @@ type Config struct {
 	// results go with their record at the latest. Default: "".
 	MaxResults string `toml:"max_results"`
 
-	// KeepUploads is how long a multipart upload may take until it counts as
-	// abandoned and is deleted. 0s keeps it for ever. Default: 24h.
+	// KeepUploads is how long after its latest part a multipart upload that nobody
+	// completes counts as abandoned and is deleted. It has to be longer than a
+	// Spark job takes: tasks upload, and what they have uploaded is completed only
+	// when the job commits. At least 1h; 0s keeps it for ever. Default: 168h.
 	KeepUploads Duration `toml:"keep_uploads"`
 
 	// MaxBody is the most bytes that the body of an API request may have.
@@ -207,7 +209,7 @@ func Default() Config {
 		DriverMemory:      "2g",
 		DriverOverhead:    "1g",
 		KeepDrivers:       Duration{7 * 24 * time.Hour},
-		KeepUploads:       Duration{24 * time.Hour},
+		KeepUploads:       Duration{7 * 24 * time.Hour},
 		MaxBody:           32 << 20,
 		Heartbeat:         Duration{5 * time.Second},
 		UnresponsiveAfter: Duration{30 * time.Second},
@@ -335,8 +337,8 @@ func (c Config) checkTimes() error {
 	if c.KeepDrivers.Duration < 0 {
 		return refuse("keep_drivers", c.KeepDrivers, "0s keeps for ever")
 	}
-	if c.KeepUploads.Duration < 0 {
-		return refuse("keep_uploads", c.KeepUploads, "0s keeps for ever")
+	if keep := c.KeepUploads.Duration; keep != 0 && keep < time.Hour {
+		return refuse("keep_uploads", c.KeepUploads, "a job's uploads are completed only at its end, so write at least 1h, or 0s to keep for ever")
 	}
 	if keep := c.KeepRecords.Duration; keep != 0 && keep < time.Hour {
 		return refuse("keep_records", c.KeepRecords, "whoever waits for a session has to see its end, so write at least 1h, or 0s to keep for ever")

@@ -462,9 +462,9 @@ func (s *Store) Uploads(_ context.Context, bucket string, q UploadQuery) (upload
 	return uploads, false, nil
 }
 
-// AbandonUploads deletes the uploads of all buckets that were started before a
-// time and are not complete, and tells how many. Nobody is going to complete
-// them: whoever began them was killed, or forgot.
+// AbandonUploads deletes the uploads of all buckets that are not complete and of
+// which no part has come since a time, nor their beginning, and tells how many.
+// Nobody is going to complete them: whoever began them was killed, or forgot.
 func (s *Store) AbandonUploads(ctx context.Context, before time.Time) (int, error) {
 	buckets, err := s.Buckets(ctx)
 	if err != nil {
@@ -477,10 +477,14 @@ func (s *Store) AbandonUploads(ctx context.Context, before time.Time) (int, erro
 			return abandoned, err
 		}
 		for _, u := range uploads {
-			if !u.StartedAt.Before(before) {
+			changed, err := s.uploadChangedAt(b.Name, u.ID)
+			if err == nil && !changed.Before(before) {
 				continue
 			}
-			switch err := s.removeUpload(b.Name, u.ID); {
+			if err == nil {
+				err = s.removeUpload(b.Name, u.ID)
+			}
+			switch {
 			case err == nil:
 				abandoned++
 			case hearth.KindOf(err) != hearth.KindNotFound:
@@ -489,4 +493,17 @@ func (s *Store) AbandonUploads(ctx context.Context, before time.Time) (int, erro
 		}
 	}
 	return abandoned, nil
+}
+
+// uploadChangedAt is when an upload was begun, or its latest part came: each is
+// renamed into the upload's folder.
+func (s *Store) uploadChangedAt(bucket, id string) (time.Time, error) {
+	stat, err := s.root.Stat(uploadFolder(bucket, id))
+	if isNotExist(err) {
+		return time.Time{}, noUpload(id)
+	}
+	if err != nil {
+		return time.Time{}, fileError(err, "looking at an upload")
+	}
+	return stat.ModTime(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -447,20 +448,47 @@ func TestStore_IsTheModels(t *testing.T) {
 	})
 }
 
+// age makes an upload one that was begun, and written to last, two hours ago.
+func age(t *testing.T, dir string, u objects.Upload) {
+	t.Helper()
+	folder, then := filepath.Join(dir, "hearth", ".%uploads", u.ID), time.Now().Add(-2*time.Hour)
+	file := filepath.Join(folder, "upload")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	doc["started_at"] = then
+	if text, err = json.Marshal(doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(file, text, 0o600), os.Chtimes(folder, then, then)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStore_AbandonUploads(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t)
-	old := beginUpload(t, s, "a", objects.Draft{})
+	s, dir := open(t)
+	old, young := beginUpload(t, s, "a", objects.Draft{}), beginUpload(t, s, "b", objects.Draft{})
 	putPart(t, s, old, 1, "part")
-	between := time.Now()
-	young := beginUpload(t, s, "a", objects.Draft{})
-	if n, err := s.AbandonUploads(t.Context(), between); n != 1 || err != nil {
+	long := beginUpload(t, s, "c", objects.Draft{})
+	age(t, dir, old)
+	age(t, dir, long)
+	choice := putPart(t, s, long, 1, "part")
+	if n, err := s.AbandonUploads(t.Context(), time.Now().Add(-time.Hour)); n != 1 || err != nil {
 		t.Errorf("%d uploads, %v", n, err)
 	}
 	left, _, err := s.Uploads(t.Context(), "hearth", objects.UploadQuery{Limit: 10})
-	if err != nil || len(left) != 1 || left[0].ID != young.ID {
+	if err != nil || len(left) != 2 || left[0].ID != young.ID || left[1].ID != long.ID {
 		t.Errorf("left %+v, %v", left, err)
 	}
 	_, err = complete(t, s, old)
 	wantFaultCode(t, err, "NoSuchUpload")
+	if _, err := complete(t, s, long, choice); err != nil {
+		t.Error("one that takes long, and whose last part is new:", err)
+	}
 }
