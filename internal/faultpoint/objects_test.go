@@ -68,7 +68,7 @@ func tagged(key, value string) change {
 	}
 }
 
-func uploaded(key, content string) change {
+func uploaded(key, content string, c objects.Condition) change {
 	return change{
 		"upload " + key,
 		func(ctx context.Context, s *objects.Store) error {
@@ -87,7 +87,7 @@ func uploaded(key, content string) change {
 			if err != nil {
 				return err
 			}
-			_, err = s.CompleteUpload(ctx, "hearth", key, u.ID, []objects.PartChoice{{Number: 1, ETag: part.ETag}}, objects.Draft{})
+			_, err = s.CompleteUpload(ctx, "hearth", key, u.ID, []objects.PartChoice{{Number: 1, ETag: part.ETag}}, objects.Draft{Condition: c})
 			return err
 		},
 		func(held map[string]string) { held[key] = content },
@@ -103,8 +103,8 @@ var changes = []change{
 	written("b/c/d", "4", encrypted),
 	tagged("b/c/d", "x"),
 	tagged("a", "y"),
-	uploaded("b/e", "5"),
-	uploaded("a", "6"),
+	uploaded("b/e", "5", objects.Condition{Absent: true}),
+	uploaded("a", "6", objects.Condition{}),
 	deleted("b/c/d"),
 	deleted("a", "b/e"),
 	written("b/c/d", "7", nil),

@@ -284,25 +284,42 @@ type PartChoice struct {
 
 // CompleteUpload makes an object of parts of an upload, and ends the upload. It
 // takes the condition and Check of d. When an upload was completed before and
-// nothing was written since, it gives the object again: whoever asks has not
-// heard of it. It returns the errors of Upload and Write, and KindInvalid when a
-// part is missing, is another one, is out of order or too small.
+// nothing was written since, it gives the object again, whatever the condition:
+// whoever asks has not heard of it. It returns the errors of Upload and Write, and
+// KindInvalid when a part is missing, is another one, is out of order or too small.
 func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, choices []PartChoice, d Draft) (Info, error) {
 	info, err := s.complete(ctx, bucket, key, id, choices, d)
-	if err == nil {
-		return info, nil
+	if _, refused := asFault(err); !refused {
+		return info, err
 	}
 	// Whoever asks at the same time may have completed it, and taken the parts
-	// away while they were read here.
-	if _, gone := s.Upload(ctx, bucket, key, id); gone != nil {
-		if o, readErr := s.open(bucket, key); readErr == nil {
-			defer o.Close()
-			if o.upload == id {
-				return o.Info, nil
-			}
-		}
+	// away while they were read here. Who was killed may have completed it and
+	// left the parts: then the object itself is what the condition refuses.
+	o, readErr := s.open(bucket, key)
+	if readErr != nil {
+		return Info{}, err
 	}
-	return Info{}, err
+	defer o.Close()
+	if o.upload != id {
+		return Info{}, err
+	}
+	// Neither of them may have come to sync it.
+	var folders []string
+	for folder := path.Dir(path.Join(bucket, filePath(key))); folder != "."; folder = path.Dir(folder) {
+		folders = append(folders, folder)
+	}
+	if err := s.sync(folders...); err != nil {
+		return Info{}, fileError(err, "completing an upload")
+	}
+	return o.Info, s.endUpload(bucket, id)
+}
+
+// endUpload removes an upload that is complete, unless somebody else has.
+func (s *Store) endUpload(bucket, id string) error {
+	if err := s.removeUpload(bucket, id); err != nil && hearth.KindOf(err) != hearth.KindNotFound {
+		return err
+	}
+	return nil
 }
 
 func (s *Store) complete(ctx context.Context, bucket, key, id string, choices []PartChoice, d Draft) (Info, error) {
@@ -319,10 +336,7 @@ func (s *Store) complete(ctx context.Context, bucket, key, id string, choices []
 		return Info{}, err
 	}
 	faultpoint.At("upload", "complete")
-	if err := s.removeUpload(bucket, id); err != nil && hearth.KindOf(err) != hearth.KindNotFound {
-		return Info{}, err
-	}
-	return info, nil
+	return info, s.endUpload(bucket, id)
 }
 
 // choose finds the parts of a completion, in their order.

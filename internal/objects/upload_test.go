@@ -288,6 +288,53 @@ func TestStore_CompleteUpload_atOnce(t *testing.T) {
 	}
 }
 
+// Nor may it put the parts in place of what came after the other call.
+func TestStore_CompleteUpload_late(t *testing.T) {
+	store, _ := open(t)
+	u := beginUpload(t, store, "a", objects.Draft{})
+	choice := putPart(t, store, u, 1, "content")
+	_, err := store.CompleteUpload(t.Context(), "hearth", u.Key, u.ID, []objects.PartChoice{choice}, objects.Draft{Check: func(objects.Info) error {
+		if _, err := complete(t, store, u, choice); err != nil {
+			t.Error(err)
+		}
+		put(t, store, "a", "", "newer")
+		return nil
+	}})
+	wantFaultCode(t, err, "NoSuchUpload")
+	if got := get(t, store, "a"); got != "newer" {
+		t.Errorf("it holds %q", got)
+	}
+}
+
+// Who makes an object only if there is none must not be refused because of the
+// object that a killed process has made for him.
+func TestStore_CompleteUpload_afterCrash(t *testing.T) {
+	store, dir := open(t)
+	put(t, store, "b", "", "other")
+	for key, condition := range map[string]objects.Condition{"a": {Absent: true}, "b": {Match: etag("other")}} {
+		u := beginUpload(t, store, key, objects.Draft{})
+		choices := []objects.PartChoice{putPart(t, store, u, 1, "content")}
+		folder, aside := filepath.Join(dir, "hearth", ".%uploads", u.ID), filepath.Join(t.TempDir(), "aside")
+		if err := os.CopyFS(aside, os.DirFS(folder)); err != nil {
+			t.Fatal(err)
+		}
+		first, err := store.CompleteUpload(t.Context(), "hearth", key, u.ID, choices, objects.Draft{Condition: condition})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(folder, os.DirFS(aside)); err != nil {
+			t.Fatal(err)
+		}
+		again, err := store.CompleteUpload(t.Context(), "hearth", key, u.ID, choices, objects.Draft{Condition: condition})
+		if err != nil || again.ETag != first.ETag || !again.ModifiedAt.Equal(first.ModifiedAt) {
+			t.Errorf("%+v, %v; want %+v", again, err, first)
+		}
+	}
+	if left, _, err := store.Uploads(t.Context(), "hearth", objects.UploadQuery{Limit: 1}); len(left) > 0 || err != nil {
+		t.Errorf("left %+v, %v", left, err)
+	}
+}
+
 func TestStore_Parts(t *testing.T) {
 	s, _ := open(t)
 	u := beginUpload(t, s, "a", objects.Draft{Checksum: "CRC32"})

@@ -217,6 +217,17 @@ func (w *writing) replace(d description, c Condition) (time.Time, error) {
 	lock.Lock()
 	defer lock.Unlock()
 
+	if d.Upload != "" {
+		// Whoever completed it at the same time may have been answered, and the
+		// key have got a newer object since.
+		_, err := s.upload(bucketOf(w.file), d.Upload)
+		if isNotExist(err) {
+			err = noUpload(d.Upload)
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+	}
 	if err := s.meets(c, w.file, w.key); err != nil {
 		return time.Time{}, err
 	}
