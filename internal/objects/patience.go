@@ -37,9 +37,11 @@ func (h *handler) patiently(w http.ResponseWriter, r *http.Request, act func() (
 			http.NewResponseController(w).Flush() // a client that is gone needs no answer
 		}
 	})
-	answer, err := act()
-	close(done)
-	spaces.Wait()
+	answer, err := func() (any, error) {
+		defer spaces.Wait()
+		defer close(done) // also when act panics: nobody may write to an answer that is over
+		return act()
+	}()
 	switch {
 	case !begun && err != nil:
 		return err

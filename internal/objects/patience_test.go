@@ -44,6 +44,21 @@ func TestPatience(t *testing.T) {
 			t.Errorf("%d %q", w.Code, w.Body)
 		}
 	})
+	t.Run("nothing is written after a panic", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+				time.Sleep(2 * patience)
+				if w.Body.Len() > 0 {
+					t.Errorf("%q", w.Body)
+				}
+			}()
+			h.patiently(w, httptest.NewRequest(http.MethodPost, "/hearth/a", nil), func() (any, error) { panic("broken") })
+		})
+	})
 	t.Run("refused late", func(t *testing.T) {
 		w := answer(patience+1, faultf(noSuchKey, "none"))
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "<Error><Code>NoSuchKey</Code>") {
