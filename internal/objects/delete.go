@@ -12,7 +12,7 @@ import (
 // Deletion names an object to delete.
 type Deletion struct {
 	Key   string
-	Match string // the ETag that it has to have; "" is any
+	Match string // see Condition
 }
 
 // Delete deletes objects and tells of each what came of it: nil, also when there
@@ -64,17 +64,22 @@ func (s *Store) remove(bucket string, d Deletion) (string, error) {
 		}
 	}
 	stat, err := s.root.Lstat(file)
-	if isNotExist(err) || err == nil && !stat.Mode().IsRegular() {
+	if err == nil && !stat.Mode().IsRegular() {
 		return "", nil
 	}
 	if err == nil {
 		err = s.root.Remove(file)
 	}
-	if err != nil {
+	absent := isNotExist(err)
+	if err != nil && !absent {
 		return "", fileError(err, "deleting an object")
 	}
 	faultpoint.At("object", "deleted")
-	if err := s.root.Remove(metaPath(file)); err != nil && !isNotExist(err) {
+	// Who was killed while writing or deleting has left a description alone.
+	switch err := s.root.Remove(metaPath(file)); {
+	case isNotExist(err) && absent:
+		return "", nil
+	case err != nil && !isNotExist(err):
 		return "", fileError(err, "deleting an object")
 	}
 	return s.clearFolders(path.Dir(file)), nil

@@ -85,6 +85,17 @@ func TestStore_Delete(t *testing.T) {
 			t.Error("something was deleted")
 		}
 	})
+	t.Run("takes a description away that is alone", func(t *testing.T) {
+		s, dir := open(t)
+		put(t, s, "a/b", "", "x")
+		if err := os.Remove(filepath.Join(dir, "hearth", "a+", "b")); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, s, "a/b")
+		if left := filesOf(t, dir); len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
+	})
 	t.Run("an open object stays what it is", func(t *testing.T) {
 		s, _ := open(t)
 		put(t, s, "a", "", "content")
