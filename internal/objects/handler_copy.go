@@ -44,9 +44,9 @@ func checkSource(header http.Header, source Info) error {
 	unmodified, unmodifiedErr := http.ParseTime(header.Get(prefix + "Unmodified-Since"))
 	since, sinceErr := http.ParseTime(header.Get(prefix + "Modified-Since"))
 	switch {
-	case match != "" && unquoted(match) != source.ETag,
+	case match != "" && !matches(unquoted(match), source.ETag),
 		match == "" && unmodifiedErr == nil && modified.After(unmodified),
-		noneMatch != "" && unquoted(noneMatch) == source.ETag,
+		noneMatch != "" && matches(unquoted(noneMatch), source.ETag),
 		noneMatch == "" && sinceErr == nil && !modified.After(since):
 		return errCondition
 	}

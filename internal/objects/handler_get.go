@@ -16,11 +16,11 @@ var singleRange = regexp.MustCompile(`^bytes=(\d*)-(\d*)$`)
 var bareETag = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 
 // rangeOf gives a Range as http.ServeContent takes it; "" is none. That one
-// refuses what S3 takes for no range (an end before the beginning) and for the
-// end of the object (a number that no object's size reaches).
+// refuses what S3 takes for no range (an end before the beginning, neither of
+// them) and for the end of the object (a number that no object's size reaches).
 func rangeOf(header string) string {
 	m := singleRange.FindStringSubmatch(header)
-	if m == nil {
+	if m == nil || m[1] == "" && m[2] == "" {
 		return ""
 	}
 	for i, digits := range m[1:] {

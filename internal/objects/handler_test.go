@@ -94,6 +94,7 @@ func TestHandler_GetObject(t *testing.T) {
 		"several ranges: all": {"bytes=0-1,3-4", "0123456789"},
 		"another unit: all":   {"lines=0-1", "0123456789"},
 		"an end before: all":  {"bytes=3-1", "0123456789"},
+		"no numbers: all":     {"bytes=-", "0123456789"},
 		"an end beyond int64": {"bytes=8-99999999999999999999", "89"},
 	} {
 		t.Run("range, "+name, func(t *testing.T) {

@@ -146,6 +146,40 @@ func TestHandler_PutObject(t *testing.T) {
 	})
 }
 
+// If-Match: * asks for an object, whichever.
+func TestHandler_MatchAny(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, path, header, body string
+	}{
+		"PutObject":     {http.MethodPut, "/hearth/KEY", "If-Match", "x"},
+		"DeleteObject":  {http.MethodDelete, "/hearth/KEY", "If-Match", ""},
+		"CopyObject to": {http.MethodPut, "/hearth/KEY", "If-Match", ""},
+		"CopyObject of": {http.MethodPut, "/hearth/copy", "X-Amz-Copy-Source-If-Match", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, _, url := serve(t)
+			put(t, store, "there", "", "x")
+			put(t, store, "other", "", "y")
+			ask := func(key string) (int, string) {
+				header := []string{c.header, "*"}
+				switch name {
+				case "CopyObject to":
+					header = append(header, "X-Amz-Copy-Source", "hearth/other")
+				case "CopyObject of":
+					header = append(header, "X-Amz-Copy-Source", "hearth/"+key)
+				}
+				return send(t, c.method, url+strings.Replace(c.path, "KEY", key, 1), c.body, header...)
+			}
+			if status, body := ask("none"); status != http.StatusNotFound {
+				t.Errorf("where there is none: %d %s", status, body)
+			}
+			if status, body := ask("there"); status/100 != 2 {
+				t.Errorf("where there is one: %d %s", status, body)
+			}
+		})
+	}
+}
+
 func TestHandler_CopyObject(t *testing.T) {
 	store, client, url := serve(t)
 	put(t, store, "odd key/ü+%2F", "text/csv", "0123456789")

@@ -32,7 +32,7 @@ type Draft struct {
 
 // Condition is what has to hold of a key's object for it to be changed.
 type Condition struct {
-	Match  string // the object's ETag is this; "" is no condition
+	Match  string // the object's ETag is this, or any where this is *; "" is no condition
 	Absent bool   // there is no object
 }
 
@@ -291,11 +291,14 @@ func (s *Store) meets(c Condition, file, key string) error {
 		return err
 	}
 	defer o.Close()
-	if c.Absent || c.Match != o.ETag {
+	if c.Absent || !matches(c.Match, o.ETag) {
 		return errCondition
 	}
 	return nil
 }
+
+// matches tells whether an object's ETag is the wanted one, which * always is.
+func matches(wanted, etag string) bool { return wanted == "*" || wanted == etag }
 
 // source reads content until its context is done, and keeps its own error
 // apart from those of writing.
