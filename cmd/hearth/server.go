@@ -214,9 +214,9 @@ func bucketsOf(settings config.Config) access.Buckets {
 }
 
 // allow lets whoever reaches a bucket do everything there, if it is here.
-func allow(settings config.Config) func(ctx context.Context, bucket, key string, write bool) error {
+func allow(settings config.Config) func(ctx context.Context, bucket string) error {
 	reach, stores := bucketsOf(settings), settings.BucketStores()
-	return func(ctx context.Context, bucket, _ string, _ bool) error {
+	return func(ctx context.Context, bucket string) error {
 		if store := stores.Store(bucket); store != hearth.BuiltIn {
 			return hearth.Errorf(hearth.KindDenied, "Bucket %s is in the store %s of the server's setting [stores]. Ask that store itself, with credentials of yours.", bucket, store)
 		}

@@ -3,6 +3,7 @@ package httpd_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,9 @@ import (
 	"hearth/internal/objects"
 )
 
+// everyBucket lets everybody use all buckets.
+func everyBucket(context.Context, string) error { return nil }
+
 // storing opens a site with an object store that has the bucket hearth.
 func storing(t *testing.T, change func(*httpd.Config)) (*site, *objects.Store) {
 	t.Helper()
@@ -28,7 +32,7 @@ func storing(t *testing.T, change func(*httpd.Config)) (*site, *objects.Store) {
 		t.Fatal(err)
 	}
 	return open(t, func(c *httpd.Config) {
-		c.Objects = objects.Handler(store, objects.Options{Region: region, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		c.Objects = objects.Handler(store, objects.Options{Region: region, Allow: everyBucket, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 		if change != nil {
 			change(c)
 		}

@@ -699,7 +699,7 @@ func TestServer_S3(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, func(c *httpd.Config) {
-		c.Objects = objects.Handler(store, objects.Options{Region: region, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		c.Objects = objects.Handler(store, objects.Options{Region: region, Allow: everyBucket, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	})
 	client := s3.New(s3.Options{
 		BaseEndpoint: aws.String(s.URL()),

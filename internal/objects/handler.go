@@ -19,12 +19,10 @@ type Options struct {
 	Region string
 	Log    *slog.Logger
 
-	// Allow tells whether who asks may read, or write, an object, or the bucket
-	// itself where key is "": settings, listings, uploads that are not complete. A
-	// request may need several: a copy is asked for its source too, DeleteObjects
-	// for each key, and a bucket that may not be read is not listed. An error of
-	// KindDenied is answered with AccessDenied. nil allows everything.
-	Allow func(ctx context.Context, bucket, key string, write bool) error
+	// Allow tells whether who asks may use a bucket. A copy is asked for its
+	// source's too, and a bucket that may not be used is not listed. An error of
+	// KindDenied is answered with AccessDenied. nil allows nothing.
+	Allow func(ctx context.Context, bucket string) error
 }
 
 // Handler serves the S3 API with path-style addresses, as far as operations has
@@ -33,7 +31,9 @@ type Options struct {
 // code and HTTP status to answer.
 func Handler(s *Store, o Options) http.Handler {
 	if o.Allow == nil {
-		o.Allow = func(context.Context, string, string, bool) error { return nil }
+		o.Allow = func(_ context.Context, bucket string) error {
+			return faultf(accessDenied, "Nobody may use bucket %s.", bucket)
+		}
 	}
 	return &handler{store: s, region: o.Region, log: o.Log, allow: o.Allow}
 }
@@ -42,42 +42,36 @@ type handler struct {
 	store  *Store
 	region string
 	log    *slog.Logger
-	allow  func(ctx context.Context, bucket, key string, write bool) error
-}
-
-// A service is how an operation is served.
-type service struct {
-	writes bool // what its address names
-	serve  func(h *handler, w http.ResponseWriter, r *http.Request, bucket, key string) error
+	allow  func(ctx context.Context, bucket string) error
 }
 
 // operations are those of S3 that are served.
-var operations = map[string]service{
-	"ListBuckets":          {false, (*handler).listBuckets},
-	"CreateBucket":         {true, (*handler).createBucket},
-	"HeadBucket":           {false, (*handler).headBucket},
-	"GetBucketLocation":    {false, (*handler).getBucketLocation},
-	"GetBucketVersioning":  {false, (*handler).getBucketVersioning},
-	"DeleteBucket":         {true, (*handler).deleteBucket},
-	"ListObjects":          {false, (*handler).listObjects},
-	"ListObjectsV2":        {false, (*handler).listObjects},
-	"ListMultipartUploads": {false, (*handler).listMultipartUploads},
-	"DeleteObjects":        {false, (*handler).deleteObjects}, // each key is asked for
+var operations = map[string]func(h *handler, w http.ResponseWriter, r *http.Request, bucket, key string) error{
+	"ListBuckets":          (*handler).listBuckets,
+	"CreateBucket":         (*handler).createBucket,
+	"HeadBucket":           (*handler).headBucket,
+	"GetBucketLocation":    (*handler).getBucketLocation,
+	"GetBucketVersioning":  (*handler).getBucketVersioning,
+	"DeleteBucket":         (*handler).deleteBucket,
+	"ListObjects":          (*handler).listObjects,
+	"ListObjectsV2":        (*handler).listObjects,
+	"ListMultipartUploads": (*handler).listMultipartUploads,
+	"DeleteObjects":        (*handler).deleteObjects,
 
-	"GetObject":               {false, (*handler).getObject},
-	"HeadObject":              {false, (*handler).getObject},
-	"PutObject":               {true, (*handler).putObject},
-	"CopyObject":              {true, (*handler).copyObject},
-	"DeleteObject":            {true, (*handler).deleteObject},
-	"CreateMultipartUpload":   {true, (*handler).createMultipartUpload},
-	"UploadPart":              {true, (*handler).uploadPart},
-	"UploadPartCopy":          {true, (*handler).uploadPartCopy},
-	"CompleteMultipartUpload": {true, (*handler).completeMultipartUpload},
-	"AbortMultipartUpload":    {true, (*handler).abortMultipartUpload},
-	"ListParts":               {false, (*handler).listParts},
-	"GetObjectTagging":        {false, (*handler).getObjectTagging},
-	"PutObjectTagging":        {true, (*handler).putObjectTagging},
-	"DeleteObjectTagging":     {true, (*handler).deleteObjectTagging},
+	"GetObject":               (*handler).getObject,
+	"HeadObject":              (*handler).getObject,
+	"PutObject":               (*handler).putObject,
+	"CopyObject":              (*handler).copyObject,
+	"DeleteObject":            (*handler).deleteObject,
+	"CreateMultipartUpload":   (*handler).createMultipartUpload,
+	"UploadPart":              (*handler).uploadPart,
+	"UploadPartCopy":          (*handler).uploadPartCopy,
+	"CompleteMultipartUpload": (*handler).completeMultipartUpload,
+	"AbortMultipartUpload":    (*handler).abortMultipartUpload,
+	"ListParts":               (*handler).listParts,
+	"GetObjectTagging":        (*handler).getObjectTagging,
+	"PutObjectTagging":        (*handler).putObjectTagging,
+	"DeleteObjectTagging":     (*handler).deleteObjectTagging,
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -92,16 +86,25 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if name == "" {
 		return faultf(methodNotAllowed, "%s cannot be used here.", r.Method)
 	}
-	service, found := operations[name]
+	operate, found := operations[name]
 	if !found {
 		return faultf(notImplemented, "%s is not supported. The documentation has a list of the operations that are.", name)
 	}
 	if bucket != "" {
-		if err := h.allow(r.Context(), bucket, key, service.writes); err != nil {
+		if err := h.admit(r, bucket); err != nil {
 			return err
 		}
 	}
-	return service.serve(h, w, r, bucket, key)
+	return operate(h, w, r, bucket, key)
+}
+
+// admit checks that a bucket may be used. What cannot be the name of one is
+// nothing to have rules for.
+func (h *handler) admit(r *http.Request, bucket string) error {
+	if err := CheckBucketName(bucket); err != nil {
+		return err
+	}
+	return h.allow(r.Context(), bucket)
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -161,7 +164,7 @@ func (h *handler) listBuckets(w http.ResponseWriter, r *http.Request, _, _ strin
 	}
 	answer := listAllMyBucketsResult{Owner: everyone, Prefix: query.Get("prefix")}
 	for _, b := range buckets {
-		if b.Name <= after || !strings.HasPrefix(b.Name, answer.Prefix) || h.allow(r.Context(), b.Name, "", false) != nil {
+		if b.Name <= after || !strings.HasPrefix(b.Name, answer.Prefix) || h.allow(r.Context(), b.Name) != nil {
 			continue
 		}
 		if n := len(answer.Buckets); n == limit {

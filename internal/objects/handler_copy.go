@@ -22,7 +22,7 @@ func (h *handler) source(r *http.Request) (bucket string, o *Object, err error) 
 	if err != nil || !found {
 		return "", nil, faultf(invalidArgument, "x-amz-copy-source is %q; it has to be bucket/key, URL-encoded.", text)
 	}
-	if err := h.allow(r.Context(), bucket, key, false); err != nil {
+	if err := h.admit(r, bucket); err != nil {
 		return "", nil, err
 	}
 	if o, err = h.store.Read(r.Context(), bucket, key); err != nil {

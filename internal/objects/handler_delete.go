@@ -48,11 +48,7 @@ func (h *handler) deleteObjects(w http.ResponseWriter, r *http.Request, bucket, 
 	var deletions []Deletion
 	var places []int // of deletions in wanted.Objects
 	for i, o := range wanted.Objects {
-		outcomes[i] = checkVersion(o.VersionID)
-		if outcomes[i] == nil {
-			outcomes[i] = h.allow(r.Context(), bucket, o.Key, true)
-		}
-		if outcomes[i] == nil {
+		if outcomes[i] = checkVersion(o.VersionID); outcomes[i] == nil {
 			deletions, places = append(deletions, Deletion{o.Key, unquoted(o.ETag)}), append(places, i)
 		}
 	}

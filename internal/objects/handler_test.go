@@ -29,10 +29,13 @@ import (
 func serve(t *testing.T) (*objects.Store, *s3.Client, string) {
 	t.Helper()
 	store, _ := open(t)
-	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}))
+	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Allow: everyBucket, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}))
 	t.Cleanup(server.Close)
 	return store, clientOf(server.URL), server.URL
 }
+
+// everyBucket lets everybody use all buckets.
+func everyBucket(context.Context, string) error { return nil }
 
 func clientOf(url string) *s3.Client {
 	return s3.New(s3.Options{
@@ -180,7 +183,7 @@ func TestHandler_GetObject(t *testing.T) {
 func TestHandler_Encryption(t *testing.T) {
 	store, dir := open(t)
 	var log bytes.Buffer
-	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Log: slog.New(slog.NewTextHandler(&log, nil))}))
+	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Allow: everyBucket, Log: slog.New(slog.NewTextHandler(&log, nil))}))
 	defer server.Close()
 	client := clientOf(server.URL)
 	bucket, key := aws.String("hearth"), aws.String("stdout")
@@ -243,7 +246,7 @@ func TestHandler_Encryption(t *testing.T) {
 func TestHandler_DamageInTheMiddle(t *testing.T) {
 	store, dir := open(t)
 	var log bytes.Buffer
-	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Log: slog.New(slog.NewTextHandler(&log, nil))}))
+	server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "eu-central-1", Allow: everyBucket, Log: slog.New(slog.NewTextHandler(&log, nil))}))
 	content := strings.Repeat("0123456789", chunk)
 	file := putEncrypted(t, store, dir, "stdout", content)
 	stat, err := os.Stat(file)
@@ -490,7 +493,7 @@ func TestHandler_CreateBucket(t *testing.T) {
 		wantCode(t, create("mine", "eu-central-1"), "BucketAlreadyOwnedByYou", http.StatusConflict)
 	})
 	t.Run("again, in the older region", func(t *testing.T) {
-		server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "us-east-1", Log: slog.New(slog.DiscardHandler)}))
+		server := httptest.NewServer(objects.Handler(store, objects.Options{Region: "us-east-1", Allow: everyBucket, Log: slog.New(slog.DiscardHandler)}))
 		defer server.Close()
 		for range 2 {
 			out, err := clientOf(server.URL).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("older")})
