@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hearth"
@@ -21,7 +22,7 @@ import (
 func everyBucket(context.Context, string) error { return nil }
 
 // storing opens a site with an object store that has the bucket hearth.
-func storing(t *testing.T, change func(*httpd.Config)) (*site, *objects.Store) {
+func storing(t *testing.T, open func(*testing.T, func(*httpd.Config)) *site) (*site, *objects.Store) {
 	t.Helper()
 	store, err := objects.Open(t.TempDir())
 	if err != nil {
@@ -33,9 +34,6 @@ func storing(t *testing.T, change func(*httpd.Config)) (*site, *objects.Store) {
 	}
 	return open(t, func(c *httpd.Config) {
 		c.Objects = objects.Handler(store, objects.Options{Region: region, Allow: everyBucket, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-		if change != nil {
-			change(c)
-		}
 	}), store
 }
 
@@ -86,45 +84,47 @@ func answerOf(t *testing.T, r *bufio.Reader) (*http.Response, string) {
 
 func TestServer_ObjectBodies(t *testing.T) {
 	t.Run("one that does not come is not waited for", func(t *testing.T) {
-		s, store := storing(t, func(c *httpd.Config) { c.ReadTimeout = 20 * time.Millisecond })
-		body, never := io.Pipe()
-		defer never.Close()
-		r := s.sign(t, s.request(t, "PUT", "/hearth/a", "body"), "s3", "body")
-		r.Body = body
-		response, text := s.send(t, r)
-		wantXML(t, response, text, http.StatusBadRequest, "RequestTimeout")
-		wantNone(t, store, "a")
+		synctest.Test(t, func(t *testing.T) {
+			s, store := storing(t, openPiped)
+			body, never := io.Pipe()
+			defer never.Close()
+			r := s.sign(t, s.request(t, "PUT", "/hearth/a", "body"), "s3", "body")
+			r.Body = body
+			response, text := s.send(t, r)
+			wantXML(t, response, text, http.StatusBadRequest, "RequestTimeout")
+			wantNone(t, store, "a")
+		})
 	})
 	t.Run("the time for one is not one for the answer", func(t *testing.T) {
-		timeout := 20 * time.Millisecond
-		s := open(t, func(c *httpd.Config) {
-			c.ReadTimeout = timeout
-			c.Objects = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
-				}
-				select {
-				case <-r.Context().Done():
-					t.Error("cut off")
-				case <-time.After(5 * timeout):
-				}
-				w.Write(body)
+		synctest.Test(t, func(t *testing.T) {
+			s := openPiped(t, func(c *httpd.Config) {
+				c.Objects = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, err := io.ReadAll(r.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					select {
+					case <-r.Context().Done():
+						t.Error("cut off")
+					case <-time.After(time.Hour):
+					}
+					w.Write(body)
+				})
 			})
+			if _, body := s.signed(t, "s3", "PUT", "/hearth/a", "body"); body != "body" {
+				t.Errorf("%q", body)
+			}
 		})
-		if _, body := s.signed(t, "s3", "PUT", "/hearth/a", "body"); body != "body" {
-			t.Errorf("%q", body)
-		}
 	})
 	t.Run("one that is shorter than it says", func(t *testing.T) {
-		s, store := storing(t, nil)
+		s, store := storing(t, open)
 		r := s.sign(t, s.request(t, "PUT", "/hearth/a", "content"), "s3", "content")
 		response, text := answerOf(t, s.wire(t, r, 4))
 		wantXML(t, response, text, http.StatusBadRequest, "IncompleteBody")
 		wantNone(t, store, "a")
 	})
 	t.Run("one over the limit of other doors", func(t *testing.T) {
-		s, store := storing(t, nil)
+		s, store := storing(t, open)
 		if response, text := s.signed(t, "s3", "PUT", "/hearth/a", strings.Repeat("x", 100_000)); response.StatusCode != http.StatusOK {
 			t.Errorf("%s %s", response.Status, text)
 		}
@@ -133,7 +133,7 @@ func TestServer_ObjectBodies(t *testing.T) {
 		}
 	})
 	t.Run("one in chunks that are signed by nobody", func(t *testing.T) {
-		s, store := storing(t, nil)
+		s, store := storing(t, open)
 		const chunks = "7;chunk-signature=0000000000000000000000000000000000000000000000000000000000000000\r\ncontent\r\n"
 		r := s.request(t, "PUT", "/hearth/a", chunks)
 		r.Header.Set("X-Amz-Decoded-Content-Length", "7")
@@ -145,7 +145,7 @@ func TestServer_ObjectBodies(t *testing.T) {
 
 	// boto3 waits for that even where it has nothing to send.
 	t.Run("who waits to send nothing is told to go on", func(t *testing.T) {
-		s, _ := storing(t, nil)
+		s, _ := storing(t, open)
 		r := s.request(t, "PUT", "/hearth/a", "")
 		r.Header.Set("Expect", "100-continue")
 		answers := s.wire(t, s.sign(t, r, "s3", ""), 0)

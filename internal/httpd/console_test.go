@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"hearth/internal/access"
 	"hearth/internal/httpd"
@@ -46,22 +46,23 @@ func TestServer_Console(t *testing.T) {
 }
 
 func TestServer_ConsoleSlowBody(t *testing.T) {
-	s := open(t, func(c *httpd.Config) {
-		c.ReadTimeout = 20 * time.Millisecond
-		c.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.ReadAll(r.Body); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("reading the body: %v", err)
-			}
-			w.WriteHeader(http.StatusRequestTimeout)
+	synctest.Test(t, func(t *testing.T) {
+		s := openPiped(t, func(c *httpd.Config) {
+			c.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.ReadAll(r.Body); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("reading the body: %v", err)
+				}
+				w.WriteHeader(http.StatusRequestTimeout)
+			})
 		})
+		body, never := io.Pipe()
+		defer never.Close()
+		r := s.request(t, "POST", "/ui/", "body")
+		r.Body = body
+		if response, _ := s.send(t, r); response.StatusCode != http.StatusRequestTimeout {
+			t.Error(response.Status)
+		}
 	})
-	body, never := io.Pipe()
-	defer never.Close()
-	r := s.request(t, "POST", "/ui/", "body")
-	r.Body = body
-	if response, _ := s.send(t, r); response.StatusCode != http.StatusRequestTimeout {
-		t.Error(response.Status)
-	}
 }
 
 func TestServer_ConsolePanic(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,6 +66,13 @@ func echo(w http.ResponseWriter, r *http.Request) {
 // open serves until the end of the test; change may be nil.
 func open(t *testing.T, change func(*httpd.Config)) *site {
 	t.Helper()
+	s := listen(t, change)
+	s.serve(t)
+	return s
+}
+
+func listen(t *testing.T, change func(*httpd.Config)) *site {
+	t.Helper()
 	keys, err := access.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +98,11 @@ func open(t *testing.T, change func(*httpd.Config)) *site {
 	if s.Server, err = httpd.Listen(config); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// serve serves until the end of the test.
+func (s *site) serve(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
 	t.Cleanup(func() {
@@ -99,7 +112,6 @@ func open(t *testing.T, change func(*httpd.Config)) *site {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return s
 }
 
 // request is one to send; sign it or not.
@@ -297,32 +309,34 @@ func TestServer_Refusals(t *testing.T) {
 }
 
 func TestServer_SlowBody(t *testing.T) {
-	s := open(t, func(c *httpd.Config) { c.ReadTimeout = 20 * time.Millisecond })
-	body, never := io.Pipe()
-	defer never.Close()
-	r := s.sign(t, s.request(t, "POST", "/", "body"), "athena", "body")
-	r.Body = body
-	response, text := s.send(t, r)
-	wantJSON(t, response, text, http.StatusBadRequest, "RequestTimeoutException")
+	synctest.Test(t, func(t *testing.T) {
+		s := openPiped(t, nil)
+		body, never := io.Pipe()
+		defer never.Close()
+		r := s.sign(t, s.request(t, "POST", "/", "body"), "athena", "body")
+		r.Body = body
+		response, text := s.send(t, r)
+		wantJSON(t, response, text, http.StatusBadRequest, "RequestTimeoutException")
+	})
 }
 
 // Ensure that the time for a body is not one for the answer.
 func TestServer_SlowAnswer(t *testing.T) {
-	timeout := 20 * time.Millisecond
-	s := open(t, func(c *httpd.Config) {
-		c.ReadTimeout = timeout
-		c.Athena = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			select {
-			case <-r.Context().Done():
-				t.Error("cut off")
-			case <-time.After(5 * timeout):
-			}
-			echo(w, r)
+	synctest.Test(t, func(t *testing.T) {
+		s := openPiped(t, func(c *httpd.Config) {
+			c.Athena = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case <-r.Context().Done():
+					t.Error("cut off")
+				case <-time.After(time.Hour):
+				}
+				echo(w, r)
+			})
 		})
+		if _, body := s.signed(t, "athena", "POST", "/", "body"); !strings.HasSuffix(body, " body") {
+			t.Errorf("%q", body)
+		}
 	})
-	if _, body := s.signed(t, "athena", "POST", "/", "body"); !strings.HasSuffix(body, " body") {
-		t.Errorf("%q", body)
-	}
 }
 
 func TestServer_KeysFail(t *testing.T) {
