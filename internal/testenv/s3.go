@@ -2,11 +2,9 @@ package testenv
 
 import (
 	"context"
-	"net"
-	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -29,18 +27,9 @@ type S3 struct {
 func ServeS3(t testing.TB) S3 {
 	t.Helper()
 	program := filepath.Join(virtualEnvironment(t, []string{moto}), "bin", "moto_server")
-	address := freeAddress(t)
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(t.TempDir(), "s3.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	command := exec.Command(program, "-H", "127.0.0.1", "-p", port)
-	command.Stdout, command.Stderr = log, log
+	command := exec.Command(program, "-H", "127.0.0.1", "-p", "0") // a port that it takes itself
+	var log Log
+	command.Stdout, command.Stderr = &log, &log
 	endWithParent(command)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -49,8 +38,7 @@ func ServeS3(t testing.TB) S3 {
 		command.Process.Kill()
 		command.Wait()
 	})
-	url := "http://" + address
-	awaitAnswer(t, url+"/moto-api/")
+	url := awaitURL(t, &log)
 	return S3{URL: url, Client: s3.New(s3.Options{
 		Region:       "us-east-1",
 		BaseEndpoint: &url,
@@ -67,21 +55,23 @@ func (s S3) CreateBucket(t testing.TB, name string) {
 	}
 }
 
-func awaitAnswer(t testing.TB, url string) {
+// motoURL is how moto says where it listens, which it does by then.
+var motoURL = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
+
+func awaitURL(t testing.TB, log *Log) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		if answer, err := http.Get(url); err == nil {
-			answer.Body.Close()
-			return
+		if m := motoURL.FindStringSubmatch(log.String()); m != nil {
+			return m[1]
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			t.Fatalf("%s did not answer within %v", url, patience)
+			t.Fatalf("%s did not say within %v where it listens:\n%s", moto, patience, log)
 		}
 	}
 }
