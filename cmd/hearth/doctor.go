@@ -266,6 +266,20 @@ func (d *doctor) engine(ctx context.Context) {
 		}
 		d.note(c.Name, status, c.Detail, c.Remedy)
 	}
+	d.formats()
+}
+
+// formats looks at the table formats that workgroups have. Without them the
+// sessions of other workgroups run.
+func (d *doctor) formats() {
+	for _, format := range d.settings.TableFormats() {
+		c := enginesOf(d.settings).CheckFormat(format)
+		status := healthy
+		if !c.OK {
+			status = odd
+		}
+		d.note(c.Name, status, c.Detail, c.Remedy)
+	}
 }
 
 // server looks at the address, and at what a server left.

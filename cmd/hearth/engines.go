@@ -1,6 +1,7 @@
 package main
 
 import (
+	"hearth"
 	"hearth/internal/config"
 	"hearth/internal/spark"
 )
@@ -25,7 +26,8 @@ type engineCommands struct {
 }
 
 type enginesInstall struct {
-	Version string `arg:"" optional:"" default:"${engine}" help:"Version of Spark. (default: ${engine})"`
+	Version string               `arg:"" optional:"" default:"${engine}" help:"Version of Spark. (default: ${engine})"`
+	With    []hearth.TableFormat `help:"Also the table formats: iceberg, delta or both. The server does it for those in its configuration." placeholder:"FORMAT,…" enum:"iceberg,delta"`
 }
 
 // Run installs the engine.
@@ -36,7 +38,11 @@ func (c *enginesInstall) Run(m *Main, g *globals) error {
 	}
 	ctx, cancel := m.interruptible()
 	defer cancel()
-	engine, err := enginesOf(settings).Install(ctx, c.Version, spark.TerminalProgress(m.Stderr))
+	engines, progress := enginesOf(settings), spark.TerminalProgress(m.Stderr)
+	engine, err := engines.Install(ctx, c.Version, progress)
+	if err == nil {
+		err = engines.InstallFormats(ctx, c.Version, c.With, progress)
+	}
 	if err != nil {
 		return err
 	}

@@ -179,6 +179,9 @@ func (s *server) drivers() *driver.Drivers {
 				kernel, err := engine.Light(launch, bundle, s.storeOf(launch))
 				return kernel, nil, err
 			}
+			if engine, err = s.engines.With(engine, s.settings.TableFormatsOf(launch.WorkGroup)); err != nil {
+				return shim.Process{}, nil, err
+			}
 			return engine.Processes(launch, bundle, s.storeOf(launch))
 		},
 		Catalog:           s.at.catalogFile(),
@@ -328,6 +331,9 @@ func (s *server) prepare(ctx context.Context) error {
 	if _, err := s.engines.Install(ctx, spark.DefaultVersion, s.installing); err != nil {
 		return err
 	}
+	if err := s.installFormats(ctx); err != nil {
+		return err
+	}
 	s.await("earlier sessions are taken up")
 	return s.sessions.Resume(ctx)
 }
@@ -345,6 +351,20 @@ func (s *server) ensureWorkGroups(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// installFormats brings the engine the table formats that workgroups have. For
+// want of them their sessions cannot start, and all others can.
+func (s *server) installFormats(ctx context.Context) error {
+	if s.settings.LightDrivers {
+		return nil
+	}
+	err := s.engines.InstallFormats(ctx, spark.DefaultVersion, s.settings.TableFormats(), s.installing)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	s.log.Warn("sessions of workgroups with table_formats cannot start", "error", err)
 	return nil
 }
 

@@ -95,7 +95,7 @@ type Config struct {
 	PipIndexURL string `toml:"pip_index_url"`
 
 	// MavenURL is the Maven repository that the jars come from which engines
-	// have beside Spark's own. Their checksums are known, so that it need not be
+	// have beside Spark's own, for S3 and for table formats. Their checksums are known, so that it need not be
 	// trusted. Default: https://repo1.maven.org/maven2.
 	MavenURL string `toml:"maven_url"`
 
@@ -158,8 +158,9 @@ type Config struct {
 	Quota Quota `toml:"quota"`
 
 	// WorkGroups are the tables [workgroups.NAME], one for each workgroup that
-	// has a quota of its own. [workgroups."*"] is for each of the others. A
-	// workgroup without either is bound by [quota] alone.
+	// has a quota or table formats of its own. [workgroups."*"] is for each of the
+	// others: of a workgroup with a table, that table is all. A workgroup without
+	// either is bound by [quota] alone.
 	WorkGroups map[string]WorkGroup `toml:"workgroups"`
 
 	// Stores are the tables [stores.NAME], one for each store beside this

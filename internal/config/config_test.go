@@ -100,6 +100,7 @@ func TestLoad(t *testing.T) {
 			dpus = 8
 			queue = 10
 			memory = "6g"
+			table_formats = ["iceberg", "delta"]
 
 			[buckets."team-*"]
 			workgroups = ["etl", "primary"]
@@ -243,6 +244,9 @@ func TestCheck(t *testing.T) {
 		"workgroups.etl.dpus": {func(c *config.Config) {
 			c.WorkGroups = map[string]config.WorkGroup{"etl": {DPUs: -1}}
 		}},
+		"workgroups.etl.table_formats": {
+			formats("hudi"), formats("Iceberg"), formats(""), formats(hearth.Delta, "iceberg,delta"),
+		},
 		"workgroups": {func(c *config.Config) {
 			c.WorkGroups = map[string]config.WorkGroup{"e t l": {}}
 		}},

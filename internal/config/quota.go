@@ -44,6 +44,12 @@ type WorkGroup struct {
 	// them in the workgroup's quota and the account's. One more is refused. 0
 	// refuses all that there is no room for. Default: 0.
 	Queue int `toml:"queue"`
+
+	// TableFormats are the formats of tables that its sessions have beside
+	// Spark's own: "iceberg", "delta" or both. The jars of those that are named
+	// anywhere are loaded when the server starts, from maven_url. docs/catalog.md
+	// tells how such tables are named. Default: none.
+	TableFormats []hearth.TableFormat `toml:"table_formats"`
 }
 
 // Quotas gives both tables in the form of the rules. Of machine bytes, some
@@ -88,6 +94,9 @@ func (c Config) checkQuotas() error {
 			return refuse("workgroups."+name+".memory", g.Memory, memoryRemedy)
 		case g.Queue < 0:
 			return refuse("workgroups."+name+".queue", g.Queue, "write a number above 0, or 0 for no queue")
+		}
+		if err := c.WorkGroups[name].checkTableFormats(name); err != nil {
+			return err
 		}
 	}
 	return nil

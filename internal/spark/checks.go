@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -82,19 +80,36 @@ func (e *Engine) checkArchive() Check {
 }
 
 func (e Engines) checkJars(engine *Engine) Check {
-	missing := e.missingJars(engine)
-	for _, j := range e.jars() {
-		if file := j.file(); !slices.Contains(missing, file) && !hasSum(filepath.Join(e.jarsDir(engine.Version), file), j.sum) {
-			return Check{Name: "S3", Detail: file + " is not what it should be", Remedy: repair}
-		}
-	}
-	if len(missing) > 0 {
+	if missing := e.missingJars(engine); len(missing) > 0 {
 		return Check{
 			Name: "S3", Detail: "the engine lacks " + strings.Join(missing, ", "),
 			Remedy: "Sessions work, but Spark cannot read or write s3://. `hearth engines install` repairs it; it needs a Maven repository (maven_url).",
 		}
 	}
+	if file := checkSums(e.jarsDir(engine.Version), e.jars()); file != "" {
+		return Check{Name: "S3", Detail: file + " is not what it should be", Remedy: repair}
+	}
 	return Check{Name: "S3", OK: true, Detail: fmt.Sprintf("%d jars in %s", len(e.addedJars(engine.Version)), e.jarsDir(engine.Version))}
+}
+
+// CheckFormat looks at what drivers of the default engine need for the tables of
+// a format.
+func (e Engines) CheckFormat(name hearth.TableFormat) Check {
+	c := Check{Name: string(name)}
+	engine, err := e.Find(DefaultVersion)
+	if err == nil {
+		_, err = e.With(engine, []hearth.TableFormat{name})
+	}
+	dir, f := e.jarsDir(DefaultVersion), e.these([]hearth.TableFormat{name})[0]
+	switch damaged := checkSums(dir, f.jars); {
+	case err != nil:
+		c.Detail, c.Remedy = hearth.MessageOf(err), "Until then sessions of the workgroups that have it cannot start; others can. The server's next start gets what is missing, too."
+	case damaged != "":
+		c.Detail, c.Remedy = damaged+" is not what it should be", fmt.Sprintf("`hearth engines install --with %s` gets it again.", name)
+	default:
+		c.OK, c.Detail = true, fmt.Sprintf("%s, %d jars in %s", f.title, len(f.jars), dir)
+	}
+	return c
 }
 
 func (e Engines) checkBasePython(ctx context.Context) Check {

@@ -30,7 +30,8 @@ type Engines struct {
 	// they have one in memory.
 	Warehouse string
 
-	pinned []jar // nil is s3Jars
+	pinned  []jar    // nil is s3Jars
+	formats []format // nil is tableFormats
 }
 
 // Engine is a Spark installation that drivers can be started from.
@@ -45,6 +46,7 @@ type Engine struct {
 	Installed time.Time         `json:"installed"`
 
 	memory, warehouse string
+	formats           []format // what With has put on the class path
 }
 
 const engineFile = "engine.json"

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,7 +25,11 @@ const MavenCentral = "https://repo1.maven.org/maven2"
 
 // jar is a file of a Maven repository. It is known by its checksum: it does not
 // matter who serves it.
-type jar struct{ group, artifact, version, sum string }
+type jar struct {
+	group, artifact, version string
+	size                     int64
+	sum                      string // SHA-256
+}
 
 func (j jar) file() string { return j.artifact + "-" + j.version + ".jar" }
 
@@ -38,14 +41,14 @@ func (j jar) address(repository string) string {
 // that hadoop-aws asks for is one jar of 268 MB; these of its parts are what
 // S3A's classes mention. The rest of what they need is among Spark's own jars.
 var s3Jars = []jar{
-	{"org.apache.hadoop", "hadoop-aws", "3.3.4", "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a"},
-	{"org.apache.spark", "spark-hadoop-cloud_2.12", "3.5.7", "2b70d491d61c736cd9721e61936e802cb9150048d50eeca3ee1d14fc21011027"},
-	{"com.amazonaws", "aws-java-sdk-core", "1.12.262", "06fed99f929c389e168278c1b111aaf1afb270d07202fbbce92e73d1e4279678"},
-	{"com.amazonaws", "aws-java-sdk-s3", "1.12.262", "a0cb7580178bc0d4d3558295a5bb890008478da8a6b3241989c71238b0ed3be5"},
-	{"com.amazonaws", "aws-java-sdk-kms", "1.12.262", "c00f5ae7b334255f661d85512e7203af9523a04fb65d0c431c2eea2003ed8ae2"},
-	{"com.amazonaws", "aws-java-sdk-sts", "1.12.262", "659f48d8ebc02025c5042cc4b925f62610e81f334498f1b9e7a271ce20ecbcae"},
-	{"com.amazonaws", "aws-java-sdk-dynamodb", "1.12.262", "7af4ba06d0d9b3c2ab435089caecd0567810d203aa285f7aa72861f1964d442e"},
-	{"com.amazonaws", "jmespath-java", "1.12.262", "9001ea993a45d82a2d3086edcbda8a40b4e012d049a70fbf071fd329c0fbd777"},
+	{"org.apache.hadoop", "hadoop-aws", "3.3.4", 962685, "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a"},
+	{"org.apache.spark", "spark-hadoop-cloud_2.12", "3.5.7", 30292, "2b70d491d61c736cd9721e61936e802cb9150048d50eeca3ee1d14fc21011027"},
+	{"com.amazonaws", "aws-java-sdk-core", "1.12.262", 1045128, "06fed99f929c389e168278c1b111aaf1afb270d07202fbbce92e73d1e4279678"},
+	{"com.amazonaws", "aws-java-sdk-s3", "1.12.262", 1256738, "a0cb7580178bc0d4d3558295a5bb890008478da8a6b3241989c71238b0ed3be5"},
+	{"com.amazonaws", "aws-java-sdk-kms", "1.12.262", 656123, "c00f5ae7b334255f661d85512e7203af9523a04fb65d0c431c2eea2003ed8ae2"},
+	{"com.amazonaws", "aws-java-sdk-sts", "1.12.262", 150756, "659f48d8ebc02025c5042cc4b925f62610e81f334498f1b9e7a271ce20ecbcae"},
+	{"com.amazonaws", "aws-java-sdk-dynamodb", "1.12.262", 1997350, "7af4ba06d0d9b3c2ab435089caecd0567810d203aa285f7aa72861f1964d442e"},
+	{"com.amazonaws", "jmespath-java", "1.12.262", 27590, "9001ea993a45d82a2d3086edcbda8a40b4e012d049a70fbf071fd329c0fbd777"},
 }
 
 // ownJar holds CommitProtocol, compiled. The file is named by its content: an
@@ -66,6 +69,11 @@ type repository struct {
 	url    string
 	client *http.Client
 	tell   func(doing string, done, total int64)
+}
+
+func (e Engines) repository(tell func(doing string, done, total int64)) repository {
+	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	return repository{url: cmp.Or(e.Maven, MavenCentral), client: client, tell: tell}
 }
 
 const (
@@ -218,9 +226,8 @@ func (i *installation) installJars(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return hearth.Errorf(hearth.KindUnavailable, "The engines' directory cannot be written: %w.", err)
 	}
-	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	defer client.CloseIdleConnections()
-	from := repository{url: cmp.Or(i.Maven, MavenCentral), client: client, tell: i.tell}
+	from := i.repository(i.tell)
+	defer from.client.CloseIdleConnections()
 	for _, j := range i.jars() {
 		if err := from.fetch(ctx, j, dir); err != nil {
 			return err
@@ -240,11 +247,35 @@ func (i *installation) installJars(ctx context.Context) error {
 
 // missingJars are those that the engine should have beside Spark's own, and
 // does not: it was made by an earlier Hearth, or somebody removed them.
-func (e Engines) missingJars(engine *Engine) (missing []string) {
+func (e Engines) missingJars(engine *Engine) []string {
+	missing := lacking(e.jarsDir(engine.Version), e.jars())
 	for _, file := range e.addedJars(engine.Version) {
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || !slices.Contains(engine.ClassPath, file) {
-			missing = append(missing, filepath.Base(file))
+		_, err := os.Stat(file)
+		if name := filepath.Base(file); (err != nil || !slices.Contains(engine.ClassPath, file)) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
 		}
 	}
 	return missing
+}
+
+// lacking are the files of the jars that are not in dir, or not to their end.
+// Only its checksum tells that a file is the right one.
+func lacking(dir string, jars []jar) (files []string) {
+	for _, j := range jars {
+		if info, err := os.Stat(filepath.Join(dir, j.file())); err != nil || info.Size() != j.size {
+			files = append(files, j.file())
+		}
+	}
+	return files
+}
+
+// checkSums gives the file of a jar that is there with another content, "" when
+// there is none.
+func checkSums(dir string, jars []jar) string {
+	for _, j := range jars {
+		if _, err := os.Stat(filepath.Join(dir, j.file())); err == nil && !hasSum(filepath.Join(dir, j.file()), j.sum) {
+			return j.file()
+		}
+	}
+	return ""
 }

@@ -28,8 +28,10 @@ type jarShop struct {
 }
 
 var shopJars = map[string][]byte{
-	"/org/example/one/1.0/one-1.0.jar": bytes.Repeat([]byte("one "), 50_000),
-	"/com/example/two/2.0/two-2.0.jar": []byte("two"),
+	"/org/example/one/1.0/one-1.0.jar":   bytes.Repeat([]byte("one "), 50_000),
+	"/com/example/two/2.0/two-2.0.jar":   []byte("two"),
+	"/org/ice/ice/1.0/ice-1.0.jar":       bytes.Repeat([]byte("ice "), 20_000),
+	"/org/delta/river/2.0/river-2.0.jar": []byte("river"),
 }
 
 func newJarShop(t testing.TB) *jarShop {
@@ -42,10 +44,14 @@ func newJarShop(t testing.TB) *jarShop {
 }
 
 func (s *jarShop) pinned() []jar {
-	return []jar{
-		{"org.example", "one", "1.0", sum(shopJars["/org/example/one/1.0/one-1.0.jar"])},
-		{"com.example", "two", "2.0", sum(shopJars["/com/example/two/2.0/two-2.0.jar"])},
-	}
+	return []jar{shopJar("org.example", "one", "1.0"), shopJar("com.example", "two", "2.0")}
+}
+
+func shopJar(group, artifact, version string) jar {
+	j := jar{group: group, artifact: artifact, version: version}
+	content := shopJars[j.address("")]
+	j.size, j.sum = int64(len(content)), sum(content)
+	return j
 }
 
 func (s *jarShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -57,12 +57,16 @@ var moduleOptions = []string{
 // and puts what they read into the bundle. A session's property that Spark
 // refuses is not refused here: Spark says itself what is wrong with it, in the
 // driver's output. The launch names its working directory. It returns
-// KindInvalid for one that is not there and KindUnavailable when the engine has been damaged.
+// KindInvalid for one that is not there and for a table format that the engine
+// does not have here, and KindUnavailable when the engine has been damaged.
 func (e *Engine) Processes(launch hearth.Launch, bundle string, store Store) (kernel shim.Process, jvm *shim.Process, err error) {
 	if !executable(e.Java.Program) {
 		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with `hearth engines install`.", e.Version, e.Java.Program)
 	}
 	if err := checkDirectory(launch.WorkingDirectory); err != nil {
+		return shim.Process{}, nil, err
+	}
+	if err := e.checkCatalogs(launch); err != nil {
 		return shim.Process{}, nil, err
 	}
 	settings := e.settings(launch, bundle, store)
@@ -80,6 +84,9 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string, store Store) (ke
 		Argv: []string{e.Python.Program, filepath.Join(bundle, shim.KernelFile)},
 		Env:  append(slices.Clone(env), "HEARTH_GATEWAY="+gateway),
 		Dir:  launch.WorkingDirectory,
+	}
+	if modules := e.modules(); len(modules) > 0 {
+		kernel.Env = append(kernel.Env, "PYTHONPATH="+strings.Join(modules, string(filepath.ListSeparator)))
 	}
 	jvm = &shim.Process{
 		Argv: e.javaCommand(settings, bundle),
@@ -139,7 +146,10 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 		withoutToken(settings, launch)
 	}
 	maps.Copy(settings, e.catalog(launch.Properties, bundle))
+	formats, instead := e.formatSettings(launch.Properties)
+	maps.Copy(settings, formats)
 	maps.Copy(settings, launch.Properties)
+	maps.Copy(settings, instead)
 	settings["spark.master"] = launch.Master
 	return settings
 }

@@ -1,0 +1,144 @@
+package spark
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hearth"
+)
+
+// format is what drivers get for the tables of a format.
+type format struct {
+	name       hearth.TableFormat
+	title      string
+	jars       []jar
+	java       int               // the oldest that its classes are for
+	python     bool              // the first jar has Python modules in it, too
+	classes    string            // what the names of its catalogs' classes begin with
+	extensions string            // what Spark's SQL gets for it
+	catalog    string            // the class that is spark_catalog with it
+	properties map[string]string // more
+}
+
+// tableFormats are the newest that are made for Spark 3.5. There is one
+// spark_catalog, and with both formats it is the last one's: Delta's catalog
+// works in no other place, and Iceberg's also by a name of its own.
+var tableFormats = []format{
+	{
+		name:  hearth.Iceberg,
+		title: "Iceberg 1.12.0",
+		jars: []jar{
+			{"org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"},
+		},
+		java:       17,
+		classes:    "org.apache.iceberg.",
+		extensions: "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+		catalog:    "org.apache.iceberg.spark.SparkSessionCatalog",
+		properties: map[string]string{"spark.sql.catalog.iceberg": "org.apache.iceberg.spark.SparkCatalog"},
+	},
+	{
+		name:  hearth.Delta,
+		title: "Delta 3.3.3",
+		jars: []jar{
+			{"io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"},
+			{"io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"},
+		},
+		java:       8,
+		python:     true,
+		classes:    "org.apache.spark.sql.delta.",
+		extensions: "io.delta.sql.DeltaSparkSessionExtension",
+		catalog:    "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+	},
+}
+
+// these are the formats of the names, in their own order and each once.
+func (e Engines) these(names []hearth.TableFormat) []format {
+	known := e.formats
+	if known == nil {
+		known = tableFormats
+	}
+	return slices.DeleteFunc(slices.Clone(known), func(f format) bool { return !slices.Contains(names, f.name) })
+}
+
+// InstallFormats loads the jars of the formats that the engine does not have,
+// whole, and no others; nothing else of the engine changes. It returns
+// KindUnavailable, with what to do, when the disk or the network lacks something.
+func (e Engines) InstallFormats(ctx context.Context, version string, names []hearth.TableFormat, progress Progress) error {
+	dir := e.jarsDir(version)
+	wanted := slices.DeleteFunc(e.these(names), func(f format) bool {
+		return len(lacking(dir, f.jars)) == 0 && checkSums(dir, f.jars) == ""
+	})
+	if len(wanted) == 0 {
+		return nil
+	}
+	defer progress.tell(Report{End: true})
+	lock, err := e.lockVersion(ctx, version, func() {
+		progress.tell(Report{Name: fmt.Sprintf("Waiting for another installation of Spark %s", version)})
+	})
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return hearth.Errorf(hearth.KindUnavailable, "The engines' directory cannot be written: %w.", err)
+	}
+	step := Report{Steps: len(wanted)}
+	from := e.repository(func(doing string, done, total int64) {
+		step.Doing, step.Done, step.Total = doing, done, total
+		progress.tell(step)
+	})
+	defer from.client.CloseIdleConnections()
+	for _, f := range wanted {
+		step.Step, step.Name = step.Step+1, "Jars for "+f.title
+		from.tell("", 0, 0)
+		for _, j := range f.jars {
+			if err := from.fetch(ctx, j, dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// With gives the engine as drivers need it that have tables of the formats. It
+// returns KindUnavailable, with what to do, for one that lacks their jars or runs
+// on a Java that is too old for them.
+func (e Engines) With(engine *Engine, names []hearth.TableFormat) (*Engine, error) {
+	with := *engine
+	with.ClassPath = slices.Clone(engine.ClassPath) // before it all that the archive was made with
+	with.formats = e.these(names)
+	for _, f := range with.formats {
+		if lacks := lacking(e.jarsDir(engine.Version), f.jars); len(lacks) > 0 {
+			return nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s lacks what the setting table_formats of the session's workgroup asks for: %s. "+
+				"Get it with `hearth engines install --with %s`.", engine.Version, strings.Join(lacks, ", "), f.name)
+		}
+		if engine.Java.feature() < f.java {
+			return nil, hearth.Errorf(hearth.KindUnavailable, "%s, which the setting table_formats of the session's workgroup asks for, needs Java %d, and the engine runs on Java %s. "+
+				"Name the java program of a Java %d in the setting java, remove %s and run `hearth engines install --with %s`.",
+				f.title, f.java, engine.Java.Version, f.java, e.dir(engine.Version), f.name)
+		}
+		for _, j := range f.jars {
+			with.ClassPath = append(with.ClassPath, filepath.Join(e.jarsDir(engine.Version), j.file()))
+		}
+	}
+	return &with, nil
+}
+
+// modules are the files that Python gets the formats' modules from.
+func (e *Engine) modules() (files []string) {
+	for _, f := range e.formats {
+		if !f.python {
+			continue
+		}
+		for _, file := range e.ClassPath {
+			if filepath.Base(file) == f.jars[0].file() {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
