@@ -68,6 +68,7 @@ func TestHearth(t *testing.T) {
 		{"stores", stores},
 		{"retention", retention},
 		{"catalog", catalog},
+		{"table formats", tableFormats},
 		{"disk full", diskFull},
 		{"large output", largeOutput},
 		{"many records", manyRecords},

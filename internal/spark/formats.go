@@ -2,6 +2,7 @@ package spark
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,11 @@ import (
 
 	"hearth"
 )
+
+// logStore holds LogStore, compiled.
+//
+//go:embed java/delta.jar
+var logStore []byte
 
 // format is what drivers get for the tables of a format.
 type format struct {
@@ -27,31 +33,46 @@ type format struct {
 // tableFormats are the newest that are made for Spark 3.5. There is one
 // spark_catalog, and with both formats it is the last one's: Delta's catalog
 // works in no other place, and Iceberg's also by a name of its own.
+//
+// Delta's log is kept by LogStore where Delta's own would lose commits.
 var tableFormats = []format{
 	{
 		name:  hearth.Iceberg,
 		title: "Iceberg 1.12.0",
 		jars: []jar{
-			{"org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"},
+			mavenJar("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"),
 		},
 		java:       17,
 		classes:    "org.apache.iceberg.",
 		extensions: "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
 		catalog:    "org.apache.iceberg.spark.SparkSessionCatalog",
-		properties: map[string]string{"spark.sql.catalog.iceberg": "org.apache.iceberg.spark.SparkCatalog"},
+		properties: map[string]string{
+			"spark.sql.catalog.iceberg": "org.apache.iceberg.spark.SparkCatalog",
+			// What another session commits is seen at once. Iceberg would keep a table as
+			// it was read first, as long as it is read every 30 seconds.
+			"spark.sql.catalog.iceberg.cache-enabled":       "false",
+			"spark.sql.catalog.spark_catalog.cache-enabled": "false",
+		},
 	},
 	{
 		name:  hearth.Delta,
 		title: "Delta 3.3.3",
 		jars: []jar{
-			{"io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"},
-			{"io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"},
+			mavenJar("io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"),
+			mavenJar("io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"),
+			ownJar("hearth-delta", logStore),
 		},
 		java:       8,
 		python:     true,
 		classes:    "org.apache.spark.sql.delta.",
 		extensions: "io.delta.sql.DeltaSparkSessionExtension",
 		catalog:    "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+		properties: map[string]string{
+			"spark.delta.logStore.file.impl": "hearth.LogStore",
+			"spark.delta.logStore.s3.impl":   "hearth.LogStore",
+			"spark.delta.logStore.s3a.impl":  "hearth.LogStore",
+			"spark.delta.logStore.s3n.impl":  "hearth.LogStore",
+		},
 	},
 }
 

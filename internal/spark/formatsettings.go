@@ -32,6 +32,9 @@ func (e *Engine) formatSettings(properties map[string]string) (beneath, above ma
 		return beneath, above
 	}
 	beneath["spark.sql.extensions"] = strings.Join(extensions, ",")
+	if properties["spark.delta.logStore.class"] != "" { // Delta takes that one or these
+		maps.DeleteFunc(beneath, func(name, _ string) bool { return strings.HasPrefix(name, "spark.delta.logStore.") })
+	}
 	for name, value := range properties {
 		if strings.HasPrefix(name, catalogs) && value == s3FileIO && properties["spark.driver.extraClassPath"] == "" {
 			above[name] = "org.apache.iceberg.hadoop.HadoopFileIO"

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"hearth"
 	"hearth/internal/config"
 )
 
@@ -23,3 +24,18 @@ func realEngine(t testing.TB) *Engine {
 }
 
 func realEngines() Engines { return Engines{Dir: config.Default().Engines} }
+
+// realFormats is the real engine with table formats, whose jars are loaded when
+// they are not there.
+func realFormats(t testing.TB, names ...hearth.TableFormat) *Engine {
+	t.Helper()
+	plain := realEngine(t)
+	if err := realEngines().InstallFormats(t.Context(), DefaultVersion, names, TerminalProgress(os.Stderr)); err != nil {
+		t.Fatal(err)
+	}
+	engine, err := realEngines().With(plain, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}

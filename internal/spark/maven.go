@@ -23,12 +23,24 @@ import (
 // is named.
 const MavenCentral = "https://repo1.maven.org/maven2"
 
-// jar is a file of a Maven repository. It is known by its checksum: it does not
-// matter who serves it.
+// jar is a file of a Maven repository, or one of Hearth's own. It is known by its
+// checksum: it does not matter who serves it.
 type jar struct {
 	group, artifact, version string
 	size                     int64
 	sum                      string // SHA-256
+	content                  []byte // of Hearth's own, which no repository has
+}
+
+func mavenJar(group, artifact, version string, size int64, sum string) jar {
+	return jar{group: group, artifact: artifact, version: version, size: size, sum: sum}
+}
+
+// ownJar is one that this program brings. It is named by its content: an engine
+// with another one is brought up to date.
+func ownJar(artifact string, content []byte) jar {
+	s := sum(content)
+	return jar{artifact: artifact, version: s[:8], size: int64(len(content)), sum: s, content: content}
 }
 
 func (j jar) file() string { return j.artifact + "-" + j.version + ".jar" }
@@ -41,23 +53,21 @@ func (j jar) address(repository string) string {
 // that hadoop-aws asks for is one jar of 268 MB; these of its parts are what
 // S3A's classes mention. The rest of what they need is among Spark's own jars.
 var s3Jars = []jar{
-	{"org.apache.hadoop", "hadoop-aws", "3.3.4", 962685, "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a"},
-	{"org.apache.spark", "spark-hadoop-cloud_2.12", "3.5.7", 30292, "2b70d491d61c736cd9721e61936e802cb9150048d50eeca3ee1d14fc21011027"},
-	{"com.amazonaws", "aws-java-sdk-core", "1.12.262", 1045128, "06fed99f929c389e168278c1b111aaf1afb270d07202fbbce92e73d1e4279678"},
-	{"com.amazonaws", "aws-java-sdk-s3", "1.12.262", 1256738, "a0cb7580178bc0d4d3558295a5bb890008478da8a6b3241989c71238b0ed3be5"},
-	{"com.amazonaws", "aws-java-sdk-kms", "1.12.262", 656123, "c00f5ae7b334255f661d85512e7203af9523a04fb65d0c431c2eea2003ed8ae2"},
-	{"com.amazonaws", "aws-java-sdk-sts", "1.12.262", 150756, "659f48d8ebc02025c5042cc4b925f62610e81f334498f1b9e7a271ce20ecbcae"},
-	{"com.amazonaws", "aws-java-sdk-dynamodb", "1.12.262", 1997350, "7af4ba06d0d9b3c2ab435089caecd0567810d203aa285f7aa72861f1964d442e"},
-	{"com.amazonaws", "jmespath-java", "1.12.262", 27590, "9001ea993a45d82a2d3086edcbda8a40b4e012d049a70fbf071fd329c0fbd777"},
+	mavenJar("org.apache.hadoop", "hadoop-aws", "3.3.4", 962685, "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a"),
+	mavenJar("org.apache.spark", "spark-hadoop-cloud_2.12", "3.5.7", 30292, "2b70d491d61c736cd9721e61936e802cb9150048d50eeca3ee1d14fc21011027"),
+	mavenJar("com.amazonaws", "aws-java-sdk-core", "1.12.262", 1045128, "06fed99f929c389e168278c1b111aaf1afb270d07202fbbce92e73d1e4279678"),
+	mavenJar("com.amazonaws", "aws-java-sdk-s3", "1.12.262", 1256738, "a0cb7580178bc0d4d3558295a5bb890008478da8a6b3241989c71238b0ed3be5"),
+	mavenJar("com.amazonaws", "aws-java-sdk-kms", "1.12.262", 656123, "c00f5ae7b334255f661d85512e7203af9523a04fb65d0c431c2eea2003ed8ae2"),
+	mavenJar("com.amazonaws", "aws-java-sdk-sts", "1.12.262", 150756, "659f48d8ebc02025c5042cc4b925f62610e81f334498f1b9e7a271ce20ecbcae"),
+	mavenJar("com.amazonaws", "aws-java-sdk-dynamodb", "1.12.262", 1997350, "7af4ba06d0d9b3c2ab435089caecd0567810d203aa285f7aa72861f1964d442e"),
+	mavenJar("com.amazonaws", "jmespath-java", "1.12.262", 27590, "9001ea993a45d82a2d3086edcbda8a40b4e012d049a70fbf071fd329c0fbd777"),
 }
 
-// ownJar holds CommitProtocol, compiled. The file is named by its content: an
-// engine with another one is brought up to date.
-//
 //go:embed java/hearth.jar
-var ownJar []byte
+var commitProtocol []byte
 
-func ownJarFile() string { return "hearth-" + sum(ownJar)[:8] + ".jar" }
+// commitJar holds CommitProtocol, compiled.
+var commitJar = ownJar("hearth", commitProtocol)
 
 func sum(content []byte) string {
 	s := sha256.Sum256(content)
@@ -90,6 +100,9 @@ func (r repository) fetch(ctx context.Context, j jar, dir string) error {
 		return nil
 	}
 	part := target + ".part"
+	if j.content != nil {
+		return errors.Join(os.WriteFile(part, j.content, 0o644), os.Rename(part, target))
+	}
 	var err error
 	for range fetchAttempts {
 		if err = r.load(ctx, j, part); err == nil {
@@ -205,7 +218,7 @@ func (e Engines) jarsDir(version string) string { return filepath.Join(e.dir(ver
 // addedJars are the files of all jars beside Spark's own, in the order of the
 // class path.
 func (e Engines) addedJars(version string) []string {
-	files := []string{filepath.Join(e.jarsDir(version), ownJarFile())}
+	var files []string
 	for _, j := range e.jars() {
 		files = append(files, filepath.Join(e.jarsDir(version), j.file()))
 	}
@@ -214,9 +227,9 @@ func (e Engines) addedJars(version string) []string {
 
 func (e Engines) jars() []jar {
 	if e.pinned != nil {
-		return e.pinned
+		return append([]jar{commitJar}, e.pinned...)
 	}
-	return s3Jars
+	return append([]jar{commitJar}, s3Jars...)
 }
 
 // installJars makes the class path. Jars that are there already, whole, are not
@@ -233,10 +246,6 @@ func (i *installation) installJars(ctx context.Context) error {
 			return err
 		}
 	}
-	own := filepath.Join(dir, ownJarFile())
-	if err := errors.Join(os.WriteFile(own+".part", ownJar, 0o644), os.Rename(own+".part", own)); err != nil {
-		return err
-	}
 	spark, err := classPath(i.engine.SparkHome)
 	if err != nil {
 		return err
@@ -250,8 +259,7 @@ func (i *installation) installJars(ctx context.Context) error {
 func (e Engines) missingJars(engine *Engine) []string {
 	missing := lacking(e.jarsDir(engine.Version), e.jars())
 	for _, file := range e.addedJars(engine.Version) {
-		_, err := os.Stat(file)
-		if name := filepath.Base(file); (err != nil || !slices.Contains(engine.ClassPath, file)) && !slices.Contains(missing, name) {
+		if name := filepath.Base(file); !slices.Contains(engine.ClassPath, file) && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}

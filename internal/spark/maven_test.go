@@ -93,7 +93,7 @@ func TestEngines_Install_Jars(t *testing.T) {
 	t.Run("are on the class path, after Spark's own", func(t *testing.T) {
 		f := newFactory(t)
 		engine := f.mustInstall(nil)
-		want := []string{"spark-core.jar", "a.jar", ownJarFile(), "one-1.0.jar", "two-2.0.jar"}
+		want := []string{"spark-core.jar", "a.jar", commitJar.file(), "one-1.0.jar", "two-2.0.jar"}
 		for i, file := range engine.ClassPath {
 			if filepath.Base(file) != want[i] {
 				t.Errorf("%d: %s", i, file)
@@ -204,22 +204,27 @@ func TestEngines_Install_RepairsJars(t *testing.T) {
 	})
 }
 
-// TestOwnJar proves that the jar in this package is its source, compiled. Run
-// internal/spark/java/compile.py with an engine's Python to make it again.
-func TestOwnJar(t *testing.T) {
-	made := filepath.Join(t.TempDir(), "hearth.jar")
-	engine := realEngine(t)
-	compile := exec.CommandContext(t.Context(), engine.Python.Program, filepath.Join("java", "compile.py"), made)
-	compile.Env = append(os.Environ(), "JAVA_HOME="+engine.Java.Home, "SPARK_HOME="+engine.SparkHome)
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	content, err := os.ReadFile(made)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(classes(t, content), classes(t, ownJar)) {
-		t.Error("java/hearth.jar is not java/CommitProtocol.java, compiled")
+// TestOwnJars proves that the jars in this package are their sources, compiled.
+// Run internal/spark/java/compile.py with an engine's Python to make one again.
+func TestOwnJars(t *testing.T) {
+	engine := realFormats(t, hearth.Delta)
+	for source, jar := range map[string][]byte{"CommitProtocol.java": commitProtocol, "LogStore.java": logStore} {
+		t.Run(source, func(t *testing.T) {
+			made := filepath.Join(t.TempDir(), "made.jar")
+			others := slices.DeleteFunc(slices.Clone(engine.ClassPath), func(file string) bool { return strings.HasPrefix(file, engine.SparkHome) })
+			compile := exec.CommandContext(t.Context(), engine.Python.Program, append([]string{filepath.Join("java", "compile.py"), source, made}, others...)...)
+			compile.Env = append(os.Environ(), "JAVA_HOME="+engine.Java.Home, "SPARK_HOME="+engine.SparkHome)
+			if out, err := compile.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			content, err := os.ReadFile(made)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(classes(t, content), classes(t, jar)) {
+				t.Errorf("the jar is not java/%s, compiled", source)
+			}
+		})
 	}
 }
 

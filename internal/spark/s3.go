@@ -38,7 +38,7 @@ func (s Store) environment() map[string]string {
 // knowsS3 reports whether the engine has what the properties name. One of an
 // earlier Hearth may not have it, as long as it could not be repaired.
 func (e *Engine) knowsS3() bool {
-	return slices.ContainsFunc(e.ClassPath, func(file string) bool { return filepath.Base(file) == ownJarFile() })
+	return slices.ContainsFunc(e.ClassPath, func(file string) bool { return filepath.Base(file) == commitJar.file() })
 }
 
 // hadoop begins the names of Spark's properties that are Hadoop's settings.

@@ -3,6 +3,7 @@ package testenv
 import (
 	"testing"
 
+	"hearth"
 	"hearth/internal/config"
 	"hearth/internal/spark"
 )
@@ -28,4 +29,14 @@ func Engine(t testing.TB) *spark.Engine {
 func Python(t testing.TB) string {
 	t.Helper()
 	return Engine(t).Python.Program
+}
+
+// TableFormats brings the engine all table formats, once.
+func TableFormats(t testing.TB) {
+	t.Helper()
+	Engine(t)
+	err := spark.Engines{Dir: config.Default().Engines}.InstallFormats(t.Context(), spark.DefaultVersion, hearth.TableFormats(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	"github.com/aws/aws-sdk-go-v2/service/athena/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"hearth"
+	"hearth/internal/testenv"
+)
+
+// tableFormats has two sessions of a workgroup with both formats, and one with
+// the properties that Athena documents for Iceberg, share tables.
+func tableFormats(t *testing.T, binary string) {
+	testenv.TableFormats(t)
+	settings := filepath.Join(t.TempDir(), "hearth.toml")
+	if err := os.WriteFile(settings, []byte(`
+		[workgroups.primary]
+		table_formats = ["iceberg", "delta"]
+	`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	bucket := "lake"
+	must(c.s3.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
+	with := func(properties map[string]string) func(*athena.StartSessionInput) {
+		return func(request *athena.StartSessionInput) { request.EngineConfiguration.SparkProperties = properties }
+	}
+	documented := map[string]string{
+		"spark.sql.extensions":                    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+		"spark.sql.catalog.spark_catalog":         "org.apache.iceberg.spark.SparkSessionCatalog",
+		"spark.sql.catalog.spark_catalog.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+	}
+	first, second := c.launch(), c.launch()
+	c.awaitSession(first, types.SessionStateIdle)
+	c.awaitSession(second, types.SessionStateIdle)
+	c.run(first, `spark.sql("create database trade")`)
+	for _, id := range []string{first, second} {
+		c.run(id, `
+spark.conf.set("spark.sql.shuffle.partitions", 2)
+spark.conf.set("spark.databricks.delta.snapshotPartitions", 2)
+
+def rows(query):
+    print([tuple(row) for row in spark.sql(query).collect()])
+
+def merge(table, *pairs):
+    values = ", ".join(f"({id}, '{item}')" for id, item in pairs)
+    spark.sql(f"""merge into {table} t using (select * from values {values} as s(id, item)) s on t.id = s.id
+        when matched then update set t.item = s.item when not matched then insert *""")
+`)
+	}
+
+	for _, format := range []struct{ name, table, history string }{
+		{"Iceberg", "iceberg.trade.iceberg", `rows(f"select operation from {table}.snapshots order by committed_at")
+rows(f"select * from {table} version as of {spark.sql(f'select snapshot_id from {table}.snapshots order by committed_at').first()[0]} order by id")`},
+		{"Delta", "trade.delta", `print([(row.operation,) for row in spark.sql(f"describe history {table}").orderBy("version").collect()])
+rows(f"select * from {table} version as of 1 order by id")`},
+	} {
+		for place, location := range map[string]string{"in the warehouse": "", "on S3": "s3://lake/"} {
+			t.Run(format.name+" "+place, func(t *testing.T) {
+				c := c.in(t)
+				table, at := format.table, ""
+				if location != "" {
+					table += "_s3"
+					at = "location '" + location + format.name + "'"
+				}
+				c.run(first, `
+table = "`+table+`"
+spark.sql(f"""create table {table} (id bigint, item string) using `+format.name+` `+at+`""")
+spark.sql(f"insert into {table} values (1, 'one'), (2, 'two')")
+`)
+				same(t, "the second reads and merges", c.run(second, `
+table = "`+table+`"
+rows(f"select * from {table} order by id")
+merge(table, (2, "zwei"), (3, "drei"))
+rows(f"select * from {table} order by id")
+`), "[(1, 'one'), (2, 'two')]\n[(1, 'one'), (2, 'zwei'), (3, 'drei')]\n")
+				operations := map[string]string{"Iceberg": "[('append',), ('overwrite',)]", "Delta": "[('CREATE TABLE',), ('WRITE',), ('MERGE',)]"}[format.name]
+				same(t, "the first reads it, and what was before", c.run(first, `
+rows(f"select * from {table} order by id")
+`+format.history), "[(1, 'one'), (2, 'zwei'), (3, 'drei')]\n"+operations+"\n[(1, 'one'), (2, 'two')]\n")
+			})
+		}
+	}
+
+	// changes has both sessions change a table at the same time, each as often as
+	// it takes for three of its changes to be answered well.
+	changes := func(c *client, change string) {
+		code := func(who string) string {
+			return `
+who, done = "` + who + `", 0
+while done < 3:
+    try:
+        ` + change + `
+        done += 1
+    except Exception as error:
+        if "conflict" not in str(error).lower() and "concurrent" not in str(error).lower():
+            raise
+print(done)
+`
+		}
+		both := []string{c.begin(first, code("a")), c.begin(second, code("b"))}
+		for _, id := range both {
+			got := c.ended(id)
+			same(c.t, "stdout", c.read(got.Result.StdOutS3Uri), "3\n")
+		}
+	}
+	t.Run("two sessions merge into an Iceberg table at once, and nothing is lost", func(t *testing.T) {
+		c := c.in(t)
+		c.run(first, `
+spark.sql("create table iceberg.trade.counts (who string, n int) using iceberg")
+spark.sql("insert into iceberg.trade.counts values ('a', 0), ('b', 0)")
+`)
+		changes(c, `spark.sql(f"merge into iceberg.trade.counts t using (select '{who}' who) s on t.who = s.who when matched then update set t.n = t.n + 1")`)
+		same(t, "stdout", c.run(first, `rows("select * from iceberg.trade.counts order by who")`), "[('a', 3), ('b', 3)]\n")
+	})
+	t.Run("two sessions insert into a Delta table at once, and nothing is lost", func(t *testing.T) {
+		c := c.in(t)
+		c.run(first, `spark.sql("create table trade.votes (who string) using delta location 's3://lake/votes'")`)
+		changes(c, `spark.sql(f"insert into trade.votes values ('{who}')")`)
+		same(t, "stdout", c.run(second, `rows("select who, count(*) from trade.votes group by who order by who")`), "[('a', 3), ('b', 3)]\n")
+	})
+	t.Run("of two that write one entry of Delta's log, one is refused", func(t *testing.T) {
+		same(t, "stdout", c.in(t).run(first, `
+import threading
+from py4j.protocol import Py4JJavaError
+
+java = sc._jvm
+settings = sc._jsc.hadoopConfiguration()
+
+def race(path):
+    won = []
+    def write(who):
+        try:
+            java.hearth.LogStore(settings).write(java.org.apache.hadoop.fs.Path(path), java.java.util.List.of(who).iterator(), False, settings)
+            won.append(who)
+        except Py4JJavaError as error:
+            assert "FileAlreadyExistsException" in str(error.java_exception), error
+    writers = [threading.Thread(target=write, args=[who]) for who in "abcd"]
+    for writer in writers: writer.start()
+    for writer in writers: writer.join()
+    return won == [row.value for row in spark.read.text(path).collect()]
+
+print(all(race(f"{folder}/{n}.json") for folder in ("s3://lake/race", "file:`+t.TempDir()+`") for n in range(10)))
+`), "True\n")
+	})
+	t.Run("Delta's Python module is there", func(t *testing.T) {
+		same(t, "stdout", c.in(t).run(second, `
+from delta.tables import DeltaTable
+print(DeltaTable.forName(spark, "trade.delta").toDF().count(), DeltaTable.isDeltaTable(spark, "s3://lake/Delta"))
+`), "3 True\n")
+	})
+	t.Run("Athena's properties work but for Glue's catalog", func(t *testing.T) {
+		c := c.in(t)
+		id := c.start(with(documented))
+		same(t, "stdout", c.run(id, `
+spark.sql("merge into trade.iceberg_s3 t using (select 4 id, 'four' item) s on t.id = s.id when not matched then insert *")
+spark.sql("create table trade.plain as select 1 one")
+print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(), spark.table("iceberg.trade.iceberg").count())
+`), "4 1 3\n")
+		same(t, "the first", c.run(first, `print(spark.table("iceberg.trade.iceberg_s3").count(), spark.table("trade.plain").count())`), "4 1\n")
+
+		glue := maps.Clone(documented)
+		glue["spark.sql.catalog.spark_catalog.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
+		c.failed(c.launch(with(glue)), "Leave the property out: the tables are then in this server's catalog.")
+	})
+	t.Run("a workgroup without formats says what it lacks", func(t *testing.T) {
+		c := c.in(t)
+		c.failed(c.launch(func(request *athena.StartSessionInput) {
+			request.WorkGroup = aws.String(hearth.WorkGroupSpark35)
+			request.EngineConfiguration = &types.EngineConfiguration{Classifications: []types.Classification{{Name: aws.String(hearth.ClassificationSparkDefaults), Properties: documented}}}
+		}), `table_formats = ["iceberg"]`)
+	})
+}
