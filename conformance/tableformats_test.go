@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,7 +73,7 @@ rows(f"select * from {table} version as of 1 order by id")`},
 				}
 				c.run(first, `
 table = "`+table+`"
-spark.sql(f"""create table {table} (id bigint, item string) using `+format.name+` `+at+`""")
+spark.sql(f"""create table {table} (id bigint, item string) using `+format.name+` `+at+` tblproperties ('delta.checkpointInterval' = '2')""")
 spark.sql(f"insert into {table} values (1, 'one'), (2, 'two')")
 `)
 				same(t, "the second reads and merges", c.run(second, `
@@ -122,7 +123,7 @@ spark.sql("insert into iceberg.trade.counts values ('a', 0), ('b', 0)")
 	})
 	t.Run("two sessions insert into a Delta table at once, and nothing is lost", func(t *testing.T) {
 		c := c.in(t)
-		c.run(first, `spark.sql("create table trade.votes (who string) using delta location 's3://lake/votes'")`)
+		c.run(first, `spark.sql("create table trade.votes (who string) using delta location 's3://lake/votes' tblproperties ('delta.checkpointInterval' = '2')")`)
 		changes(c, `spark.sql(f"insert into trade.votes values ('{who}')")`)
 		same(t, "stdout", c.run(second, `rows("select who, count(*) from trade.votes group by who order by who")`), "[('a', 3), ('b', 3)]\n")
 	})
@@ -149,6 +150,19 @@ def race(path):
 
 print(all(race(f"{folder}/{n}.json") for folder in ("s3://lake/race", "file:`+t.TempDir()+`") for n in range(10)))
 `), "True\n")
+	})
+	t.Run("Delta's log has checkpoints", func(t *testing.T) {
+		log := filepath.Join(c.Home, "warehouse/trade.db/delta/_delta_log")
+		last := must(os.ReadFile(filepath.Join(log, "_last_checkpoint")))(t)
+		for place, said := range map[string]string{"in the warehouse": string(last), "on S3": c.in(t).read(aws.String("s3://lake/Delta/_delta_log/_last_checkpoint"))} {
+			if !strings.Contains(said, `"version":2`) {
+				t.Errorf("%s: %s", place, said)
+			}
+		}
+		if left := must(filepath.Glob(filepath.Join(log, ".*.tmp")))(t); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+		must(os.Stat(filepath.Join(log, "00000000000000000002.checkpoint.parquet")))(t)
 	})
 	t.Run("Delta's Python module is there", func(t *testing.T) {
 		same(t, "stdout", c.in(t).run(second, `

@@ -107,7 +107,7 @@ func (e Engines) CheckFormat(name hearth.TableFormat) Check {
 	case damaged != "":
 		c.Detail, c.Remedy = damaged+" is not what it should be", fmt.Sprintf("`hearth engines install --with %s` gets it again.", name)
 	default:
-		c.OK, c.Detail = true, fmt.Sprintf("%s, %d jars in %s", f.title, len(f.jars), dir)
+		c.OK, c.Detail = true, f.title+" in "+dir
 	}
 	return c
 }

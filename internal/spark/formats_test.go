@@ -158,6 +158,13 @@ func TestEngines_With(t *testing.T) {
 	})
 }
 
+func TestEngines_With_Archive(t *testing.T) {
+	engine := realFormats(t, hearth.TableFormats()...)
+	if err := engine.maps(t.Context(), engine.Archive); err != nil {
+		t.Errorf("Java does not take the engine's archive with more jars on the class path: %v", err)
+	}
+}
+
 // knowing gives an engine that has formats.
 func knowing(names ...hearth.TableFormat) *Engine {
 	return &Engine{formats: Engines{}.these(names)}

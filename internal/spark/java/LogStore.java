@@ -51,8 +51,9 @@ public class LogStore extends HadoopFileSystemLogStore {
         }
     }
 
-    public Boolean isPartialWriteVisible(Path path, Configuration configuration) {
-        return Boolean.FALSE;
+    /** Whether what Delta itself writes, its checkpoints, has to get its name when it is complete. */
+    public Boolean isPartialWriteVisible(Path path, Configuration configuration) throws IOException {
+        return Boolean.valueOf(!(path.getFileSystem(configuration) instanceof S3AFileSystem));
     }
 
     private static void link(File target, byte[] content, boolean overwrite) throws IOException {
