@@ -20,11 +20,6 @@ func pyAthena(t *testing.T, c *client) { c.python("pyathena_cursor.py") }
 // awswrangler runs testdata/awswrangler_session.py.
 func awswrangler(t *testing.T, c *client) { c.python("awswrangler_session.py") }
 
-// dbt runs testdata/dbt_models.py.
-func dbt(t *testing.T, c *client) {
-	c.script(exec.CommandContext(c.ctx, testenv.DBTPython(t), filepath.Join("testdata", "dbt_models.py")))
-}
-
 // python runs a script of testdata with the clients' Python.
 func (c *client) python(script string, args ...string) string {
 	c.t.Helper()

@@ -47,7 +47,7 @@ ref = source
 
 def model(dbt, session):
     import pandas as pd
-    return session.createDataFrame(pd.DataFrame({"n": [1, 2, 3]}))
+    return pd.DataFrame({"n": [1, 2, 3]})
 """,
     types.SimpleNamespace(schema="default", identifier="numbers"),
     {"location": f"file://{folder}/numbers"},

@@ -24,8 +24,8 @@ var dbtAthena = []string{"dbt-athena==1.11.1", "dbt-core==1.11.16", "boto3==1.43
 
 // Clients are AWS's own tools and libraries that use them.
 type Clients struct {
-	Python string // a Python with boto3, PyAthena and awswrangler
-	Bin    string // the folder with `aws`
+	Python string // a Python that has the libraries
+	Bin    string // the folder with the programs, such as `aws`
 }
 
 // PythonClients installs the clients from PyPI into the user's cache, once for
@@ -36,11 +36,12 @@ func PythonClients(t testing.TB) Clients {
 	return Clients{Python: filepath.Join(bin, "python"), Bin: bin}
 }
 
-// DBTPython installs dbt in the manner of PythonClients, and gives a Python
-// that has it.
-func DBTPython(t testing.TB) string {
+// DBT installs dbt in the manner of PythonClients, and gives a Python that has
+// it and the folder with `dbt`.
+func DBT(t testing.TB) Clients {
 	t.Helper()
-	return filepath.Join(virtualEnvironment(t, dbtAthena), "bin", "python")
+	bin := filepath.Join(virtualEnvironment(t, dbtAthena), "bin")
+	return Clients{Python: filepath.Join(bin, "python"), Bin: bin}
 }
 
 // virtualEnvironment makes a folder with a Python that has the packages.
