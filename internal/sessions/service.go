@@ -271,11 +271,13 @@ func (s *Service) Written(ctx context.Context, calculationID string, stream hear
 		content, err := s.objects.Open(ctx, c.OutputURI(stream))
 		return content, s.gone(ctx, c.SessionID, err)
 	}
-	driver := s.driverOf(c.SessionID)
-	if driver == nil {
-		return nil, hearth.Errorf(hearth.KindNotFound, "Calculation %s has not begun.", calculationID)
+	if driver := s.driverOf(c.SessionID); driver != nil {
+		content, err := driver.Written(ctx, calculationID, stream)
+		if hearth.KindOf(err) != hearth.KindNotFound { // it has been handed over
+			return content, err
+		}
 	}
-	return driver.Written(ctx, calculationID, stream)
+	return nil, hearth.Errorf(hearth.KindNotFound, "Calculation %s has not begun.", calculationID)
 }
 
 // Result opens the result document of a calculation that has ended. It returns

@@ -866,7 +866,7 @@ func TestWritten(t *testing.T) {
 		return read(content, err)
 	}
 	_, err := w.service.Written(t.Context(), c.ID, hearth.Stderr)
-	refused(t, err, hearth.KindNotFound, "")
+	refused(t, err, hearth.KindNotFound, "has not begun")
 	_, err = w.service.Result(t.Context(), c.ID)
 	refused(t, err, hearth.KindNotFound, "")
 	d.writes(c.ID, hearth.Stderr, "so far")
