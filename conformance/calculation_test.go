@@ -11,27 +11,27 @@ import (
 )
 
 // calculations checks what code can do in a session, and what is told of it.
-func calculations(t *testing.T, c *client) {
-	id := c.start()
+func calculations(t *testing.T, c *Client) {
+	id := c.StartSession()
 
 	t.Run("every member after COMPLETED", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		code := "answer = 42"
-		calculation := aws.ToString(must(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{
+		calculation := aws.ToString(Must(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{
 			SessionId:   &id,
 			Description: aws.String("An answer"),
 			CodeBlock:   &code,
 		}))(t).CalculationExecutionId)
-		got := c.ended(calculation)
-		same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
-		same(t, "CalculationExecutionId", *got.CalculationExecutionId, calculation)
-		same(t, "SessionId", *got.SessionId, id)
-		same(t, "Description", *got.Description, "An answer")
-		same(t, "WorkingDirectory", *got.WorkingDirectory, "s3://hearth/"+id+"/"+calculation)
-		same(t, "StdOutS3Uri", *got.Result.StdOutS3Uri, *got.WorkingDirectory+"/stdout")
-		same(t, "StdErrorS3Uri", *got.Result.StdErrorS3Uri, *got.WorkingDirectory+"/stderr")
-		same(t, "ResultS3Uri", *got.Result.ResultS3Uri, *got.WorkingDirectory+"/results/")
-		same(t, "ResultType", *got.Result.ResultType, "application/vnd.aws.athena.v1+json")
+		got := c.Ended(calculation)
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		Same(t, "CalculationExecutionId", *got.CalculationExecutionId, calculation)
+		Same(t, "SessionId", *got.SessionId, id)
+		Same(t, "Description", *got.Description, "An answer")
+		Same(t, "WorkingDirectory", *got.WorkingDirectory, "s3://hearth/"+id+"/"+calculation)
+		Same(t, "StdOutS3Uri", *got.Result.StdOutS3Uri, *got.WorkingDirectory+"/stdout")
+		Same(t, "StdErrorS3Uri", *got.Result.StdErrorS3Uri, *got.WorkingDirectory+"/stderr")
+		Same(t, "ResultS3Uri", *got.Result.ResultS3Uri, *got.WorkingDirectory+"/results/")
+		Same(t, "ResultType", *got.Result.ResultType, "application/vnd.aws.athena.v1+json")
 		if got.Status.CompletionDateTime.Before(*got.Status.SubmissionDateTime) {
 			t.Errorf("completed at %v, submitted at %v", got.Status.CompletionDateTime, got.Status.SubmissionDateTime)
 		}
@@ -41,27 +41,27 @@ func calculations(t *testing.T, c *client) {
 		if got.Status.StateChangeReason != nil {
 			t.Errorf("StateChangeReason is %q after COMPLETED", *got.Status.StateChangeReason)
 		}
-		same(t, "stdout", c.read(got.Result.StdOutS3Uri), "")
-		same(t, "stderr", c.read(got.Result.StdErrorS3Uri), "")
+		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "")
+		Same(t, "stderr", c.Read(got.Result.StdErrorS3Uri), "")
 
-		same(t, "CodeBlock", *must(c.athena.GetCalculationExecutionCode(c.ctx, &athena.GetCalculationExecutionCodeInput{CalculationExecutionId: &calculation}))(t).CodeBlock, code)
-		stopped := must(c.athena.StopCalculationExecution(c.ctx, &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
-		same(t, "State after stopping what has ended", stopped.State, types.CalculationExecutionStateCompleted)
+		Same(t, "CodeBlock", *Must(c.Athena.GetCalculationExecutionCode(c.Ctx, &athena.GetCalculationExecutionCodeInput{CalculationExecutionId: &calculation}))(t).CodeBlock, code)
+		stopped := Must(c.Athena.StopCalculationExecution(c.Ctx, &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
+		Same(t, "State after stopping what has ended", stopped.State, types.CalculationExecutionStateCompleted)
 	})
 	t.Run("variables live on", func(t *testing.T) {
-		same(t, "stdout", c.in(t).run(id, "print(answer)"), "42\n")
+		Same(t, "stdout", c.In(t).Run(id, "print(answer)"), "42\n")
 	})
 	t.Run("the deprecated CalculationConfiguration", func(t *testing.T) {
-		c := c.in(t)
-		started := must(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{
+		c := c.In(t)
+		started := Must(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{
 			SessionId: &id,
 			//lint:ignore SA1019 scripts still use it
 			CalculationConfiguration: &types.CalculationConfiguration{CodeBlock: aws.String("print('still works')")},
 		}))(t)
-		same(t, "stdout", c.read(c.ended(*started.CalculationExecutionId).Result.StdOutS3Uri), "still works\n")
+		Same(t, "stdout", c.Read(c.Ended(*started.CalculationExecutionId).Result.StdOutS3Uri), "still works\n")
 	})
 	t.Run("stdout is what was printed", func(t *testing.T) {
-		got := c.in(t).run(id, `
+		got := c.In(t).Run(id, `
 import os, subprocess, sys
 print("Grüße", end="")
 os.write(1, b"\x00\xff\n")
@@ -70,62 +70,68 @@ os.system("echo from a shell")
 spark.range(2).show()
 print("last, without a line break", end="")
 `)
-		same(t, "stdout", got, "Grüße\x00\xff\nfrom a child\nfrom a shell\n"+
+		Same(t, "stdout", got, "Grüße\x00\xff\nfrom a child\nfrom a shell\n"+
 			"+---+\n| id|\n+---+\n|  0|\n|  1|\n+---+\n\n"+
 			"last, without a line break")
 	})
 	t.Run("a lot of output", func(t *testing.T) {
-		got := c.in(t).run(id, "for i in range(200_000): print(i, 'x' * 20)")
+		got := c.In(t).Run(id, "for i in range(200_000): print(i, 'x' * 20)")
 		lines := strings.Split(got, "\n")
-		same(t, "lines", len(lines), 200_001)
-		same(t, "the last line", lines[199_999], "199999 "+strings.Repeat("x", 20))
+		Same(t, "lines", len(lines), 200_001)
+		Same(t, "the last line", lines[199_999], "199999 "+strings.Repeat("x", 20))
 	})
 	t.Run("the server's environment stays with the server", func(t *testing.T) {
-		got := c.in(t).run(id, "import os; print([name for name in os.environ if name.startswith(('AWS_', 'HEARTH_HOME'))])")
-		same(t, "stdout", got, "[]\n")
+		got := c.In(t).Run(id, `
+import os
+print([name for name in os.environ if name.startswith("HEARTH_HOME")])
+print(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+`)
+		if !strings.HasPrefix(got, "[]\n") || strings.Contains(got, c.Env["AWS_ACCESS_KEY_ID"]) || strings.Contains(got, c.Env["AWS_SECRET_ACCESS_KEY"]) {
+			t.Errorf("the session has %s", got)
+		}
 	})
 	t.Run("an error", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "print('before')\nfoobar\nprint('after')"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
-		same(t, "StateChangeReason", aws.ToString(got.Status.StateChangeReason), "NameError: name 'foobar' is not defined")
-		same(t, "stdout", c.read(got.Result.StdOutS3Uri), "before\n")
-		same(t, "stderr", strings.TrimSpace(c.read(got.Result.StdErrorS3Uri)), "File \"<stdin>\", line 2, in <module>\nNameError: name 'foobar' is not defined")
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "print('before')\nfoobar\nprint('after')"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+		Same(t, "StateChangeReason", aws.ToString(got.Status.StateChangeReason), "NameError: name 'foobar' is not defined")
+		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "before\n")
+		Same(t, "stderr", strings.TrimSpace(c.Read(got.Result.StdErrorS3Uri)), "File \"<stdin>\", line 2, in <module>\nNameError: name 'foobar' is not defined")
 	})
 	t.Run("a syntax error", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "x = (1\nprint('never'"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
-		same(t, "stdout", c.read(got.Result.StdOutS3Uri), "")
-		if stderr := c.read(got.Result.StdErrorS3Uri); !strings.Contains(stderr, "SyntaxError") || !strings.Contains(stderr, "<stdin>") {
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "x = (1\nprint('never'"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "")
+		if stderr := c.Read(got.Result.StdErrorS3Uri); !strings.Contains(stderr, "SyntaxError") || !strings.Contains(stderr, "<stdin>") {
 			t.Errorf("stderr is %q", stderr)
 		}
 	})
 	t.Run("an error inside Spark", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "spark.sql('SELECT nothing FROM nowhere')"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "spark.sql('SELECT nothing FROM nowhere')"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
 		if reason := aws.ToString(got.Status.StateChangeReason); !strings.Contains(reason, "TABLE_OR_VIEW_NOT_FOUND") {
 			t.Errorf("StateChangeReason is %q", reason)
 		}
 	})
 	t.Run("values and figures", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, `
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, `
 import matplotlib.pyplot as plt
 plt.plot([1, 2, 3])
 plt.show()
 import pandas as pd
 pd.DataFrame({"a": [1, 2]})
 `))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
 		var result struct {
 			Outputs []struct {
 				OutputType string `json:"output_type"`
 				Data       map[string]any
 			}
 		}
-		if err := json.Unmarshal([]byte(c.read(aws.String(*got.Result.ResultS3Uri+"result.json"))), &result); err != nil {
+		if err := json.Unmarshal([]byte(c.Read(aws.String(*got.Result.ResultS3Uri+"result.json"))), &result); err != nil {
 			t.Fatal(err)
 		}
 		has := func(outputType, mime, content string) {
@@ -142,30 +148,30 @@ pd.DataFrame({"a": [1, 2]})
 		has("execute_result", "text/plain", "a")
 	})
 	t.Run("as much code as is allowed", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		code := "print('fits')\n#"
 		code += strings.Repeat("é", 68_000-len(code))
-		same(t, "stdout", c.run(id, code), "fits\n")
+		Same(t, "stdout", c.Run(id, code), "fits\n")
 
 		code += "é"
-		refusal := refused(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: &code}))(t)
+		refusal := Refused(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: &code}))(t)
 		if !strings.Contains(refusal.ErrorMessage(), "Member must have length less than or equal to 68000") {
 			t.Errorf("message is %.200q…", refusal.ErrorMessage())
 		}
 	})
 	t.Run("the kernel survives exit", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "import sys; sys.exit('enough')"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
-		same(t, "stderr", strings.TrimSpace(c.read(got.Result.StdErrorS3Uri)), "enough")
-		same(t, "stdout", c.run(id, "print(answer)"), "42\n")
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "import sys; sys.exit('enough')"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+		Same(t, "stderr", strings.TrimSpace(c.Read(got.Result.StdErrorS3Uri)), "enough")
+		Same(t, "stdout", c.Run(id, "print(answer)"), "42\n")
 	})
 	t.Run("listed newest first", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		var ids []string
-		pages := athena.NewListCalculationExecutionsPaginator(c.athena, &athena.ListCalculationExecutionsInput{SessionId: &id, MaxResults: aws.Int32(3)})
+		pages := athena.NewListCalculationExecutionsPaginator(c.Athena, &athena.ListCalculationExecutionsInput{SessionId: &id, MaxResults: aws.Int32(3)})
 		for pages.HasMorePages() {
-			page := must(pages.NextPage(c.ctx))(t)
+			page := Must(pages.NextPage(c.Ctx))(t)
 			if len(page.Calculations) > 3 {
 				t.Errorf("a page of %d", len(page.Calculations))
 			}
@@ -173,29 +179,29 @@ pd.DataFrame({"a": [1, 2]})
 				ids = append(ids, *calculation.CalculationExecutionId)
 			}
 		}
-		all := must(c.athena.ListCalculationExecutions(c.ctx, &athena.ListCalculationExecutionsInput{SessionId: &id}))(t).Calculations
-		same(t, "paged", len(ids), len(all))
+		all := Must(c.Athena.ListCalculationExecutions(c.Ctx, &athena.ListCalculationExecutionsInput{SessionId: &id}))(t).Calculations
+		Same(t, "paged", len(ids), len(all))
 		for i, calculation := range all {
-			same(t, "id", ids[i], *calculation.CalculationExecutionId)
+			Same(t, "id", ids[i], *calculation.CalculationExecutionId)
 			if i > 0 && calculation.Status.SubmissionDateTime.After(*all[i-1].Status.SubmissionDateTime) {
 				t.Errorf("number %d was submitted after number %d", i, i-1)
 			}
 		}
-		for _, calculation := range must(c.athena.ListCalculationExecutions(c.ctx, &athena.ListCalculationExecutionsInput{
+		for _, calculation := range Must(c.Athena.ListCalculationExecutions(c.Ctx, &athena.ListCalculationExecutionsInput{
 			SessionId:   &id,
 			StateFilter: types.CalculationExecutionStateFailed,
 		}))(t).Calculations {
-			same(t, "State", calculation.Status.State, types.CalculationExecutionStateFailed)
+			Same(t, "State", calculation.Status.State, types.CalculationExecutionStateFailed)
 		}
 	})
 	t.Run("a running calculation ends with its session", func(t *testing.T) {
-		c := c.in(t)
-		gate := newGate(t)
-		calculation := c.begin(id, gate.code())
-		gate.reached()
-		must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-		c.awaitSession(id, types.SessionStateTerminated)
-		got := c.ended(calculation)
+		c := c.In(t)
+		gate := NewGate(t)
+		calculation := c.Begin(id, gate.Code())
+		gate.Reached()
+		Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+		c.AwaitSession(id, types.SessionStateTerminated)
+		got := c.Ended(calculation)
 		if got.Status.State == types.CalculationExecutionStateCompleted || aws.ToString(got.Status.StateChangeReason) == "" {
 			t.Errorf("the calculation is %s, because of %q", got.Status.State, aws.ToString(got.Status.StateChangeReason))
 		}
@@ -204,9 +210,9 @@ pd.DataFrame({"a": [1, 2]})
 
 // cancel stops calculations of all sorts and checks that the session is as
 // good as before.
-func cancel(t *testing.T, c *client) {
-	id := c.start()
-	c.run(id, "kept = 'kept'")
+func cancel(t *testing.T, c *Client) {
+	id := c.StartSession()
+	c.Run(id, "kept = 'kept'")
 	for _, code := range []struct{ name, code string }{
 		{"a Spark job", `reached()
 spark.range(8).repartition(8).foreach(lambda row: __import__("time").sleep(600))`},
@@ -224,19 +230,19 @@ while True:
 sc._jvm.java.lang.Thread.sleep(600_000)`},
 	} {
 		t.Run(code.name, func(t *testing.T) {
-			c := c.in(t)
-			gate := newGate(t)
-			calculation := c.begin(id, "import pathlib, time\ndef reached(): print('reached', flush=True); pathlib.Path('"+gate.folder+"/reached').touch()\n"+code.code)
-			gate.reached()
-			stopped := must(c.athena.StopCalculationExecution(c.ctx, &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
+			c := c.In(t)
+			gate := NewGate(t)
+			calculation := c.Begin(id, "import pathlib, time\ndef reached(): print('reached', flush=True); pathlib.Path('"+gate.folder+"/reached').touch()\n"+code.code)
+			gate.Reached()
+			stopped := Must(c.Athena.StopCalculationExecution(c.Ctx, &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
 			if stopped.State != types.CalculationExecutionStateCanceling && stopped.State != types.CalculationExecutionStateCanceled {
 				t.Errorf("StopCalculationExecution answered state %s", stopped.State)
 			}
-			got := c.ended(calculation)
-			same(t, "State", got.Status.State, types.CalculationExecutionStateCanceled)
-			same(t, "stdout", c.read(got.Result.StdOutS3Uri), "reached\n")
-			c.awaitSession(id, types.SessionStateIdle)
-			same(t, "stdout after", c.run(id, "print(kept, spark.range(3).count())"), "kept 3\n")
+			got := c.Ended(calculation)
+			Same(t, "State", got.Status.State, types.CalculationExecutionStateCanceled)
+			Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "reached\n")
+			c.AwaitSession(id, types.SessionStateIdle)
+			Same(t, "stdout after", c.Run(id, "print(kept, spark.range(3).count())"), "kept 3\n")
 		})
 	}
 }

@@ -41,43 +41,43 @@ type reply struct {
 var callers = []struct {
 	name string // heads its column of the table
 	key  string // is in the names of what it makes
-	dial func(*client) caller
+	dial func(*Client) caller
 	// brief is set for a client that shows an error's name and message, and
 	// nothing else.
 	brief bool
 }{
-	{name: "boto3", key: "boto3", dial: func(c *client) caller { return c.pythonCaller("call_boto3.py") }},
-	{name: "AWS CLI", key: "cli", dial: func(c *client) caller { return c.pythonCaller("call_cli.py") }, brief: true},
-	{name: "Go", key: "go", dial: func(c *client) caller { return goSDK{c} }},
-	{name: "JavaScript", key: "js", dial: func(c *client) caller {
+	{name: "boto3", key: "boto3", dial: func(c *Client) caller { return c.pythonCaller("call_boto3.py") }},
+	{name: "AWS CLI", key: "cli", dial: func(c *Client) caller { return c.pythonCaller("call_cli.py") }, brief: true},
+	{name: "Go", key: "go", dial: func(c *Client) caller { return goSDK{c} }},
+	{name: "JavaScript", key: "js", dial: func(c *Client) caller {
 		folder := filepath.Join("testdata", "js")
-		return c.converse(testenv.JavaScriptClients(c.t, folder).Command(filepath.Join(folder, "call.cjs")))
+		return c.converse(testenv.JavaScriptClients(c.T, folder).Command(filepath.Join(folder, "call.cjs")))
 	}},
 }
 
-func (c *client) pythonCaller(script string) caller {
-	return c.converse(exec.Command(testenv.PythonClients(c.t).Python, filepath.Join("testdata", script)))
+func (c *Client) pythonCaller(script string) caller {
+	return c.converse(exec.Command(testenv.PythonClients(c.T).Python, filepath.Join("testdata", script)))
 }
 
 // goSDK finds operations by reflection.
-type goSDK struct{ *client }
+type goSDK struct{ *Client }
 
 func (g goSDK) call(operation string, input json.RawMessage) reply {
-	g.t.Helper()
-	method := reflect.ValueOf(g.athena).MethodByName(operation)
+	g.T.Helper()
+	method := reflect.ValueOf(g.Athena).MethodByName(operation)
 	in := reflect.New(method.Type().In(1).Elem())
 	if err := json.Unmarshal(input, in.Interface()); err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	noRetry := reflect.ValueOf(func(o *athena.Options) { o.Retryer = aws.NopRetryer{} })
-	out := method.Call([]reflect.Value{reflect.ValueOf(g.ctx), in, noRetry})
+	out := method.Call([]reflect.Value{reflect.ValueOf(g.Ctx), in, noRetry})
 	if err, failed := out[1].Interface().(error); failed {
 		return goError(err)
 	}
-	text := must(json.Marshal(out[0].Interface()))(g.t)
+	text := Must(json.Marshal(out[0].Interface()))(g.T)
 	var answer map[string]any
 	if err := json.Unmarshal(text, &answer); err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	return reply{Answer: answer}
 }
@@ -108,14 +108,14 @@ type conversation struct {
 
 // converse starts the program, pointed at the server by its environment. The
 // test's end ends it.
-func (c *client) converse(program *exec.Cmd) caller {
-	t := c.t
+func (c *Client) converse(program *exec.Cmd) caller {
+	t := c.T
 	t.Helper()
-	stderr := must(os.Create(filepath.Join(t.TempDir(), "stderr")))(t)
+	stderr := Must(os.Create(filepath.Join(t.TempDir(), "stderr")))(t)
 	defer stderr.Close()
 	program.Stderr = stderr
 	program.Env = slices.Concat(program.Env, c.ClientEnv(), []string{"AWS_MAX_ATTEMPTS=1"})
-	calls, replies := must(program.StdinPipe())(t), must(program.StdoutPipe())(t)
+	calls, replies := Must(program.StdinPipe())(t), Must(program.StdoutPipe())(t)
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (c *client) converse(program *exec.Cmd) caller {
 
 func (c conversation) call(operation string, input json.RawMessage) (r reply) {
 	c.t.Helper()
-	line := must(json.Marshal(map[string]any{"operation": operation, "input": input}))(c.t)
+	line := Must(json.Marshal(map[string]any{"operation": operation, "input": input}))(c.t)
 	if _, err := c.calls.Write(append(line, '\n')); err != nil {
 		c.t.Fatalf("%v\n%s", err, c.complaint())
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 // commands uses hearth's own commands with a server that runs.
-func commands(t *testing.T, c *client) {
+func commands(t *testing.T, c *Client) {
 	hearth := func(args ...string) string {
 		t.Helper()
-		stdout, stderr, status := outcome(t, c.Command(args...))
+		stdout, stderr, status := Outcome(t, c.Command(args...))
 		if status != 0 {
 			t.Fatalf("hearth %s: exit status %d\n%s", strings.Join(args, " "), status, stderr)
 		}
@@ -24,7 +24,7 @@ func commands(t *testing.T, c *client) {
 	}
 	id := started.SessionId
 	hearth("sessions", "wait", id)
-	c.awaitSession(id, types.SessionStateIdle)
+	c.AwaitSession(id, types.SessionStateIdle)
 	has := func(what, text string, parts ...string) {
 		t.Helper()
 		for _, part := range parts {
@@ -40,11 +40,11 @@ func commands(t *testing.T, c *client) {
 	has("hearth doctor", hearth("doctor"), "Java", "Python")
 	has("hearth run", hearth("run", "-c", "print('on a server')"), "on a server\n")
 	hearth("sessions", "stop", id)
-	c.awaitSession(id, types.SessionStateTerminated)
+	c.AwaitSession(id, types.SessionStateTerminated)
 
 	t.Run("a second server of the same data", func(t *testing.T) {
-		_, stderr, status := outcome(t, c.Command("serve", "--listen", "127.0.0.1:0"))
-		same(t, "exit status", status, 1)
+		_, stderr, status := Outcome(t, c.Command("serve", "--listen", "127.0.0.1:0"))
+		Same(t, "exit status", status, 1)
 		has("stderr", stderr, c.Home, "--data")
 	})
 }

@@ -1,6 +1,3 @@
-// Package conformance drives the real binary with the clients that people use
-// — the Go SDK, boto3, the AWS CLI and PyAthena — and runs real Spark behind
-// it.
 package conformance
 
 import (
@@ -14,11 +11,11 @@ import (
 // server, or bring their own, start one.
 func TestHearth(t *testing.T) {
 	binary := testenv.Binary(t)
-	server := connect(t, testenv.Serve(t, binary))
+	server := Connect(t, testenv.Serve(t, binary))
 
 	for _, story := range []struct {
 		name string
-		tell func(*testing.T, *client)
+		tell func(*testing.T, *Client)
 	}{
 		// The one that waits longest is first.
 		{"idle timeout", idleTimeout},
@@ -26,7 +23,6 @@ func TestHearth(t *testing.T) {
 		{"calculations", calculations},
 		{"cancel", cancel},
 		{"magics", magics},
-		{"S3 from Spark", sparkS3},
 		{"kernel killed", kernelKilled},
 		{"JVM killed", jvmKilled},
 		{"Spark 3.5", spark35},
@@ -42,16 +38,12 @@ func TestHearth(t *testing.T) {
 		{"boto3", boto3},
 		{"PyAthena", pyAthena},
 		{"awswrangler", awswrangler},
-		{"dbt", dbt},
 		{"other clients", others},
-		{"boto3's objects", boto3Objects},
-		{"awswrangler's objects", awswranglerObjects},
-		{"the CLI's objects", cliObjects},
 		{"commands", commands},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()
-			story.tell(t, server.in(t))
+			story.tell(t, server.In(t))
 		})
 	}
 	for _, story := range []struct {
@@ -60,15 +52,9 @@ func TestHearth(t *testing.T) {
 	}{
 		{"restart", restart},
 		{"end sessions on exit", endSessionsOnExit},
-		{"S3 suite", s3Suite},
 		{"encryption", encryption},
-		{"session keys", sessionKeys},
 		{"operations", operations},
 		{"backup", backup},
-		{"stores", stores},
-		{"retention", retention},
-		{"catalog", catalog},
-		{"table formats", tableFormats},
 		{"disk full", diskFull},
 		{"large output", largeOutput},
 		{"many records", manyRecords},

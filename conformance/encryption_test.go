@@ -22,12 +22,12 @@ import (
 // encryption reads encrypted results as a client does, and looks for them on
 // the disk as a thief would.
 func encryption(t *testing.T, binary string) {
-	c := connect(t, testenv.Serve(t, binary))
+	c := Connect(t, testenv.Serve(t, binary))
 	group := func(name string, configuration types.WorkGroupConfiguration) {
 		t.Helper()
 		configuration.EngineVersion = &types.EngineVersion{SelectedEngineVersion: aws.String("PySpark engine version 3")}
 		configuration.ExecutionRole = aws.String("arn:aws:iam::123456789012:role/hearth")
-		must(c.athena.CreateWorkGroup(c.ctx, &athena.CreateWorkGroupInput{Name: &name, Configuration: &configuration}))(t)
+		Must(c.Athena.CreateWorkGroup(c.Ctx, &athena.CreateWorkGroupInput{Name: &name, Configuration: &configuration}))(t)
 	}
 	results := func(location string, encryption *types.EncryptionConfiguration) *types.ResultConfiguration {
 		return &types.ResultConfiguration{OutputLocation: &location, EncryptionConfiguration: encryption}
@@ -36,7 +36,7 @@ func encryption(t *testing.T, binary string) {
 	sseKMS := &types.EncryptionConfiguration{EncryptionOption: types.EncryptionOptionSseKms, KmsKey: aws.String("alias/key")}
 
 	t.Run("what cannot be is refused before there is a session", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		for name, bad := range map[string]struct {
 			configuration types.WorkGroupConfiguration
 			words         string
@@ -49,49 +49,49 @@ func encryption(t *testing.T, binary string) {
 			}, "alias/code"},
 		} {
 			group(name, bad.configuration)
-			refusal := refused(c.athena.StartSession(c.ctx, &athena.StartSessionInput{WorkGroup: &name, EngineConfiguration: &types.EngineConfiguration{}}))(t)
+			refusal := Refused(c.Athena.StartSession(c.Ctx, &athena.StartSessionInput{WorkGroup: &name, EngineConfiguration: &types.EngineConfiguration{}}))(t)
 			if !strings.Contains(refusal.ErrorMessage(), bad.words) || !strings.Contains(refusal.ErrorMessage(), name) {
 				t.Errorf("%s: %s", name, refusal.ErrorMessage())
 			}
-			same(t, "sessions of "+name, len(must(c.athena.ListSessions(c.ctx, &athena.ListSessionsInput{WorkGroup: &name}))(t).Sessions), 0)
+			Same(t, "sessions of "+name, len(Must(c.Athena.ListSessions(c.Ctx, &athena.ListSessionsInput{WorkGroup: &name}))(t).Sessions), 0)
 		}
 	})
 
 	group("encrypted", types.WorkGroupConfiguration{ResultConfiguration: results("s3://hearth/encrypted/", sseS3)})
 	sparks := map[string]string{"spark.authenticate": "true", "spark.io.encryption.enabled": "true", "spark.network.crypto.enabled": "true"}
-	session := c.start(func(request *athena.StartSessionInput) {
+	session := c.StartSession(func(request *athena.StartSessionInput) {
 		request.WorkGroup = aws.String("encrypted")
 		request.EngineConfiguration.SparkProperties = sparks
 	})
-	configured := c.session(session).SessionConfiguration.EncryptionConfiguration
+	configured := c.Session(session).SessionConfiguration.EncryptionConfiguration
 	if configured == nil || configured.EncryptionOption != types.EncryptionOptionSseS3 {
 		t.Errorf("GetSession gives the encryption %v", configured)
 	}
 
 	t.Run("Spark's own, with a job that shuffles", func(t *testing.T) {
-		got := c.in(t).run(session, fmt.Sprintf(`
+		got := c.In(t).Run(session, fmt.Sprintf(`
 print(*[sc.getConf().get(key) for key in %q.split()])
 print(spark.range(1000).repartition(3).groupBy("id").count().count())
 `, strings.Join([]string{"spark.authenticate", "spark.io.encryption.enabled", "spark.network.crypto.enabled"}, " ")))
-		same(t, "stdout", got, "true true true\n1000\n")
+		Same(t, "stdout", got, "true true true\n1000\n")
 	})
 
 	marker := token()
-	calculation := c.ended(c.begin(session, fmt.Sprintf("import sys\nprint(%[1]q)\nprint(%[1]q, file=sys.stderr)\n%[1]q", marker)))
+	calculation := c.Ended(c.Begin(session, fmt.Sprintf("import sys\nprint(%[1]q)\nprint(%[1]q, file=sys.stderr)\n%[1]q", marker)))
 	t.Run("a client reads it", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(*calculation.Result.StdOutS3Uri, "s3://"), "/")
-		same(t, "stdout", c.read(calculation.Result.StdOutS3Uri), marker+"\n")
-		same(t, "stderr", c.read(calculation.Result.StdErrorS3Uri), marker+"\n")
-		if result := c.read(aws.String(*calculation.Result.ResultS3Uri + "result.json")); !strings.Contains(result, marker) {
+		Same(t, "stdout", c.Read(calculation.Result.StdOutS3Uri), marker+"\n")
+		Same(t, "stderr", c.Read(calculation.Result.StdErrorS3Uri), marker+"\n")
+		if result := c.Read(aws.String(*calculation.Result.ResultS3Uri + "result.json")); !strings.Contains(result, marker) {
 			t.Errorf("the result is %s", result)
 		}
-		part := must(c.s3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: aws.String("bytes=3-7")}))(t)
+		part := Must(c.S3.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: aws.String("bytes=3-7")}))(t)
 		defer part.Body.Close()
-		same(t, "bytes 3 to 7", string(must(io.ReadAll(part.Body))(t)), marker[3:8])
-		head := must(c.s3.HeadObject(c.ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key}))(t)
-		same(t, "ContentLength", aws.ToInt64(head.ContentLength), int64(len(marker)+1))
-		same(t, "ServerSideEncryption", head.ServerSideEncryption, s3types.ServerSideEncryptionAes256)
+		Same(t, "bytes 3 to 7", string(Must(io.ReadAll(part.Body))(t)), marker[3:8])
+		head := Must(c.S3.HeadObject(c.Ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key}))(t)
+		Same(t, "ContentLength", aws.ToInt64(head.ContentLength), int64(len(marker)+1))
+		Same(t, "ServerSideEncryption", head.ServerSideEncryption, s3types.ServerSideEncryptionAes256)
 	})
 	t.Run("the disk does not have it", func(t *testing.T) {
 		encrypted := 0
@@ -113,14 +113,14 @@ print(spark.range(1000).repartition(3).groupBy("id").count().count())
 		}
 	})
 	t.Run("the key is missing, and restored", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		key := filepath.Join(c.Home, "objects.key")
 		c.Stop()
 		if err := os.Rename(key, key+".copy"); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, status := outcome(t, c.Command("serve", "--listen", "127.0.0.1:0"))
-		same(t, "exit status", status, 1)
+		_, stderr, status := Outcome(t, c.Command("serve", "--listen", "127.0.0.1:0"))
+		Same(t, "exit status", status, 1)
 		if !strings.Contains(stderr, key) || !strings.Contains(stderr, "Restore") {
 			t.Errorf("stderr is %s", stderr)
 		}
@@ -128,6 +128,6 @@ print(spark.range(1000).repartition(3).groupBy("id").count().count())
 			t.Fatal(err)
 		}
 		c.Start()
-		same(t, "stdout", c.read(calculation.Result.StdOutS3Uri), marker+"\n")
+		Same(t, "stdout", c.Read(calculation.Result.StdOutS3Uri), marker+"\n")
 	})
 }

@@ -22,75 +22,61 @@ import (
 
 var outputMiB = flag.Int("output", 256, "how many `MiB` the story of a large output prints")
 
-// mostMiB is the memory that each process may take at the most: what passes
-// through them stays in none.
-const mostMiB = 128
-
 // serveLight starts a server whose drivers are light.
-func serveLight(t *testing.T, binary string) *client {
+func serveLight(t *testing.T, binary string) *Client {
 	t.Helper()
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte("light_drivers = true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return connect(t, testenv.ServeIn(t, home, binary))
+	return Connect(t, testenv.ServeIn(t, home, binary))
 }
 
 // largeOutput prints and displays more than the server, the shim and the kernel may have in
 // memory, and reads it back.
 func largeOutput(t *testing.T, binary string) {
 	c := serveLight(t, binary)
-	id := c.start()
+	id := c.StartSession()
 	lines := *outputMiB << 10
 	began := time.Now()
-	got := c.ended(c.begin(id, fmt.Sprintf("for i in range(%d): print(f'{i:01023}')", lines)))
-	same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+	got := c.Ended(c.Begin(id, fmt.Sprintf("for i in range(%d): print(f'{i:01023}')", lines)))
+	Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
 	t.Logf("%d MiB were printed and published in %v", *outputMiB, time.Since(began).Round(time.Millisecond))
 
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(aws.ToString(got.Result.StdOutS3Uri), "s3://"), "/")
-	object := must(c.s3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}))(t)
+	object := Must(c.S3.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}))(t)
 	defer object.Body.Close()
 	read, want := sha256.New(), sha256.New()
-	must(io.Copy(read, object.Body))(t)
+	Must(io.Copy(read, object.Body))(t)
 	for i := range lines {
 		fmt.Fprintf(want, "%01023d\n", i)
 	}
-	same(t, "stdout's digest", fmt.Sprintf("%x", read.Sum(nil)), fmt.Sprintf("%x", want.Sum(nil)))
+	Same(t, "stdout's digest", fmt.Sprintf("%x", read.Sum(nil)), fmt.Sprintf("%x", want.Sum(nil)))
 
 	shown := *outputMiB / 2
 	began = time.Now()
-	got = c.ended(c.begin(id, fmt.Sprintf("from IPython.display import display\nfor i in range(%d): display({'text/plain': 'x' * (1 << 20)}, raw=True)", shown)))
-	same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+	got = c.Ended(c.Begin(id, fmt.Sprintf("from IPython.display import display\nfor i in range(%d): display({'text/plain': 'x' * (1 << 20)}, raw=True)", shown)))
+	Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
 	t.Logf("%d MiB were displayed and published in %v", shown, time.Since(began).Round(time.Millisecond))
 
 	driver := testenv.Driver(t, c.Home, id)
 	for name, pid := range map[string]int{"server": c.PID(), "shim": driver.PID, "kernel": driver.KernelPID} {
-		most := mostMemory(t, pid)
+		most := MostMemory(t, pid)
 		t.Logf("the %s took %d MiB at the most", name, most)
-		if most > mostMiB {
-			t.Errorf("that is more than %d MiB", mostMiB)
+		if most > MostMiB {
+			t.Errorf("that is more than %d MiB", MostMiB)
 		}
 	}
-}
-
-// mostMemory is the most that a process ever had in memory, in MiB.
-func mostMemory(t *testing.T, pid int) int {
-	t.Helper()
-	status := must(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)))(t)
-	var kiB int
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	must(fmt.Sscan(rest, &kiB))(t)
-	return kiB >> 10
 }
 
 // manyRecords starts a server that has many sessions on record, each with a
 // calculation and its events, and uses it.
 func manyRecords(t *testing.T, binary string) {
 	c := serveLight(t, binary)
-	id := c.start()
-	same(t, "stdout", c.run(id, "print(1)"), "1\n")
-	must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-	c.awaitSession(id, types.SessionStateTerminated)
+	id := c.StartSession()
+	Same(t, "stdout", c.Run(id, "print(1)"), "1\n")
+	Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+	c.AwaitSession(id, types.SessionStateTerminated)
 
 	copies := 1
 	for _, n := range []int{10_000, 100_000} {
@@ -100,21 +86,21 @@ func manyRecords(t *testing.T, binary string) {
 		began := time.Now()
 		c.Start()
 		ready := time.Since(began)
-		page := must(c.athena.ListSessions(c.ctx, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), MaxResults: aws.Int32(50)}))(t)
+		page := Must(c.Athena.ListSessions(c.Ctx, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), MaxResults: aws.Int32(50)}))(t)
 		t.Logf("with %d sessions it was ready after %v, and had answered ListSessions after %v", n, ready.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-		same(t, "the page's length", len(page.Sessions), 50)
-		same(t, "State", c.session(aws.ToString(page.Sessions[0].SessionId)).Status.State, types.SessionStateTerminated)
+		Same(t, "the page's length", len(page.Sessions), 50)
+		Same(t, "State", c.Session(aws.ToString(page.Sessions[0].SessionId)).Status.State, types.SessionStateTerminated)
 	}
-	same(t, "stdout of a new session", c.run(c.start(), "print(2)"), "2\n")
+	Same(t, "stdout of a new session", c.Run(c.StartSession(), "print(2)"), "2\n")
 }
 
 // multiply copies the records of a session until there are n of it.
 func multiply(t *testing.T, database, id string, from, n int) {
 	t.Helper()
-	db := must(sql.Open("sqlite", database))(t)
+	db := Must(sql.Open("sqlite", database))(t)
 	defer db.Close()
 	for _, table := range []struct{ name, of string }{{"sessions", "id"}, {"calculations", "session_id"}, {"events", "session_id"}} {
-		rows := must(db.Query("SELECT name FROM pragma_table_info(?) WHERE pk = 0", table.name))(t)
+		rows := Must(db.Query("SELECT name FROM pragma_table_info(?) WHERE pk = 0", table.name))(t)
 		var columns, values []string
 		for rows.Next() {
 			var column string
@@ -130,7 +116,7 @@ func multiply(t *testing.T, database, id string, from, n int) {
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
-		must(db.Exec(fmt.Sprintf(`WITH RECURSIVE copies (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM copies WHERE n + 1 < ?2)
+		Must(db.Exec(fmt.Sprintf(`WITH RECURSIVE copies (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM copies WHERE n + 1 < ?2)
 			INSERT INTO %s (%s) SELECT %s FROM copies, %[1]s WHERE %[4]s = ?3`,
 			table.name, strings.Join(columns, ", "), strings.Join(values, ", "), table.of), from, n, id))(t)
 	}

@@ -34,7 +34,7 @@ func nothingGrows(t *testing.T, binary string) {
 	}
 	eventually(t, func() string { return grown(first, heldBy(t, c.PID())) })
 	eventually(t, func() string { return cmp.Diff(kept, keptIn(t, c.Home, 1+more)) })
-	if found, complaint, _ := outcome(t, c.Command("doctor")); strings.Contains(found, "leftovers") || complaint != "" {
+	if found, complaint, _ := Outcome(t, c.Command("doctor")); strings.Contains(found, "leftovers") || complaint != "" {
 		t.Errorf("hearth doctor finds\n%s%s", found, complaint)
 	}
 }
@@ -42,27 +42,27 @@ func nothingGrows(t *testing.T, binary string) {
 // useUp is a session with a calculation that ends, one that is stopped, two that
 // follow it and are gone before its end, one that stays until then, and a question
 // that nobody waits for an answer to.
-func (c *client) useUp(t *testing.T) {
+func (c *Client) useUp(t *testing.T) {
 	t.Helper()
-	id := c.start()
-	log := follow(t, c.Command("sessions", "logs", id, "-f"))
-	log.await(t, "the driver's processes run")
-	left := follow(t, c.Command("sessions", "logs", id, "-f"))
-	left.await(t, "the driver's processes run")
-	if got := c.run(id, "print('a line')"); got != "a line\n" {
+	id := c.StartSession()
+	log := Follow(t, c.Command("sessions", "logs", id, "-f"))
+	log.Await(t, "the driver's processes run")
+	left := Follow(t, c.Command("sessions", "logs", id, "-f"))
+	left.Await(t, "the driver's processes run")
+	if got := c.Run(id, "print('a line')"); got != "a line\n" {
 		t.Errorf("stdout is %q", got)
 	}
 
-	calculation := c.begin(id, "print('begun', flush=True)\nimport time\nwhile True: time.sleep(.01)")
-	output := follow(t, c.Command("calculations", "output", calculation))
-	output.await(t, "begun")
+	calculation := c.Begin(id, "print('begun', flush=True)\nimport time\nwhile True: time.sleep(.01)")
+	output := Follow(t, c.Command("calculations", "output", "--follow", calculation))
+	output.Await(t, "begun")
 	asking, forget := context.WithCancel(t.Context())
 	answered := make(chan error, 1)
 	go func() {
-		_, err := c.athena.GetSessionStatus(asking, &athena.GetSessionStatusInput{SessionId: &id}, while(types.SessionStateBusy))
+		_, err := c.Athena.GetSessionStatus(asking, &athena.GetSessionStatusInput{SessionId: &id}, While(types.SessionStateBusy))
 		answered <- err
 	}()
-	for _, f := range []*follower{left, output} {
+	for _, f := range []*Follower{left, output} {
 		if err := f.command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -72,11 +72,11 @@ func (c *client) useUp(t *testing.T) {
 	if err := <-answered; !errors.Is(err, context.Canceled) {
 		t.Errorf("the question that was taken back: %v", err)
 	}
-	must(c.athena.StopCalculationExecution(t.Context(), &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
-	c.awaitCalculation(calculation, types.CalculationExecutionStateCanceled)
-	must(c.athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: aws.String(id)}))(t)
-	c.awaitSession(id, types.SessionStateTerminated)
-	log.rest(t)
+	Must(c.Athena.StopCalculationExecution(t.Context(), &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
+	c.AwaitCalculation(calculation, types.CalculationExecutionStateCanceled)
+	Must(c.Athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: aws.String(id)}))(t)
+	c.AwaitSession(id, types.SessionStateTerminated)
+	log.Rest(t)
 	testenv.AwaitNoProcess(t, filepath.Join(c.Home, "drivers", id))
 }
 
@@ -92,7 +92,7 @@ func heldBy(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	held := make(map[string]int)
-	for _, e := range must(os.ReadDir(dir))(t) {
+	for _, e := range Must(os.ReadDir(dir))(t) {
 		what, err := os.Readlink(filepath.Join(dir, e.Name()))
 		gone := err != nil // it was closed meanwhile
 		if gone || strings.Contains(what, "/hearth.db") {
@@ -115,7 +115,7 @@ func grown(before, now map[string]int) string {
 }
 
 // keptAfter is keptIn when the last session has left all that is to go.
-func (c *client) keptAfter(t *testing.T, sessions int) (kept map[string]string) {
+func (c *Client) keptAfter(t *testing.T, sessions int) (kept map[string]string) {
 	t.Helper()
 	eventually(t, func() string {
 		kept = keptIn(t, c.Home, sessions)

@@ -23,7 +23,7 @@ import (
 
 // limited is a server under a limit of the system's, and what lifts it from
 // the next start on.
-func limited(t *testing.T, binary, limit string) (c *client, lift func()) {
+func limited(t *testing.T, binary, limit string) (c *Client, lift func()) {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "hearth")
 	write := func(limit string) {
@@ -33,29 +33,26 @@ func limited(t *testing.T, binary, limit string) (c *client, lift func()) {
 		}
 	}
 	write(limit)
-	return connect(t, testenv.Serve(t, script)), func() { write("") }
+	return Connect(t, testenv.Serve(t, script)), func() { write("") }
 }
 
-// once is without the SDK's own tries.
-func once(o *athena.Options) { o.RetryMaxAttempts = 1 }
-
 // createNotebook gives the same notebook again when it is asked again.
-func (c *client) createNotebook(n int) (id string, err error) {
+func (c *Client) createNotebook(n int) (id string, err error) {
 	name, token := fmt.Sprint("notebook ", n), fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
-	answer, err := c.athena.CreateNotebook(c.ctx, &athena.CreateNotebookInput{
+	answer, err := c.Athena.CreateNotebook(c.Ctx, &athena.CreateNotebookInput{
 		WorkGroup: aws.String("primary"), Name: &name, ClientRequestToken: &token,
-	}, once)
+	}, Once)
 	if err != nil {
 		return "", err
 	}
 	return *answer.NotebookId, nil
 }
 
-func (c *client) haveNotebooks(acknowledged []string) {
-	c.t.Helper()
+func (c *Client) haveNotebooks(acknowledged []string) {
+	c.T.Helper()
 	for _, id := range acknowledged {
-		if _, err := c.athena.GetNotebookMetadata(c.ctx, &athena.GetNotebookMetadataInput{NotebookId: &id}); err != nil {
-			c.t.Errorf("what was acknowledged is not there: %v", err)
+		if _, err := c.Athena.GetNotebookMetadata(c.Ctx, &athena.GetNotebookMetadataInput{NotebookId: &id}); err != nil {
+			c.T.Errorf("what was acknowledged is not there: %v", err)
 		}
 	}
 }
@@ -81,18 +78,18 @@ func diskFull(t *testing.T, binary string) {
 	}
 	t.Logf("after %d: %v", len(acknowledged), failure)
 	bucket, key := aws.String("hearth"), aws.String("too large")
-	_, failure = c.s3.PutObject(c.ctx, &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(make([]byte, 2<<20))})
+	_, failure = c.S3.PutObject(c.Ctx, &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(make([]byte, 2<<20))})
 	if failure == nil || !strings.Contains(failure.Error(), "ServiceUnavailable") || !strings.Contains(failure.Error(), "disk") {
 		t.Errorf("an object that has no room: %v", failure)
 	}
-	if _, err := c.s3.HeadObject(c.ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err == nil {
+	if _, err := c.S3.HeadObject(c.Ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err == nil {
 		t.Error("half of an object is there")
 	}
-	same(t, "temporary files", len(must(os.ReadDir(filepath.Join(c.Home, "objects", ".new")))(t)), 0)
+	Same(t, "temporary files", len(Must(os.ReadDir(filepath.Join(c.Home, "objects", ".new")))(t)), 0)
 	c.haveNotebooks(acknowledged) // reads go on
-	answer := must(http.Get(c.URL + "/ok"))(t)
+	answer := Must(http.Get(c.URL + "/ok"))(t)
 	answer.Body.Close()
-	same(t, "the status of /ok", answer.StatusCode, http.StatusOK)
+	Same(t, "the status of /ok", answer.StatusCode, http.StatusOK)
 
 	c.Stop()
 	lift()
@@ -109,21 +106,21 @@ func descriptorsExhausted(t *testing.T, binary string) {
 	const limit = 48
 	c, _ := limited(t, binary, fmt.Sprint("ulimit -n ", limit))
 	var record struct{ PID int }
-	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
+	if err := json.Unmarshal(Must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
 		t.Fatal(err)
 	}
-	first := must(c.createNotebook(0))(t)
+	first := Must(c.createNotebook(0))(t)
 	address := strings.TrimPrefix(c.URL, "http://")
 	var held []net.Conn
 	for range 2 * limit {
-		held = append(held, must(net.Dial("tcp", address))(t))
+		held = append(held, Must(net.Dial("tcp", address))(t))
 	}
 	descriptors := func() int {
-		return len(must(os.ReadDir(fmt.Sprintf("/proc/%d/fd", record.PID)))(t))
+		return len(Must(os.ReadDir(fmt.Sprintf("/proc/%d/fd", record.PID)))(t))
 	}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for descriptors() < limit {
 		select {
 		case <-again.C:
@@ -140,7 +137,7 @@ func descriptorsExhausted(t *testing.T, binary string) {
 	for _, conn := range held {
 		conn.Close()
 	}
-	acknowledged = append(acknowledged, must(c.createNotebook(2))(t))
+	acknowledged = append(acknowledged, Must(c.createNotebook(2))(t))
 	c.haveNotebooks(acknowledged)
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", record.PID)); err != nil {
 		t.Errorf("the server has ended: %v", err)

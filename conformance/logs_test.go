@@ -1,15 +1,12 @@
 package conformance
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
@@ -18,14 +15,14 @@ import (
 
 // logs looks for the log of a session where its workgroup's
 // MonitoringConfiguration wants it.
-func logs(t *testing.T, c *client) {
+func logs(t *testing.T, c *Client) {
 	monitoring := &types.MonitoringConfiguration{
 		CloudWatchLoggingConfiguration: &types.CloudWatchLoggingConfiguration{
 			Enabled: aws.Bool(true), LogGroup: aws.String("/aws-athena/logs"), LogTypes: map[string][]string{"SPARK_DRIVER": {"STDERR"}},
 		},
 		S3LoggingConfiguration: &types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://hearth/kept/")},
 	}
-	must(c.athena.CreateWorkGroup(c.ctx, &athena.CreateWorkGroupInput{
+	Must(c.Athena.CreateWorkGroup(c.Ctx, &athena.CreateWorkGroupInput{
 		Name: aws.String("logs"),
 		Configuration: &types.WorkGroupConfiguration{
 			EngineVersion:           &types.EngineVersion{SelectedEngineVersion: aws.String("PySpark engine version 3")},
@@ -35,34 +32,34 @@ func logs(t *testing.T, c *client) {
 		},
 	}))(t)
 	in := func(r *athena.StartSessionInput) { r.WorkGroup = aws.String("logs") }
-	id := c.launch(in)
-	followed := follow(t, c.Command("sessions", "logs", id, "-f"))
-	interrupted := follow(t, c.Command("sessions", "logs", id, "--follow"))
-	c.awaitSession(id, types.SessionStateIdle)
+	id := c.Launch(in)
+	followed := Follow(t, c.Command("sessions", "logs", id, "-f"))
+	interrupted := Follow(t, c.Command("sessions", "logs", id, "--follow"))
+	c.AwaitSession(id, types.SessionStateIdle)
 
 	t.Run("followed while it is written", func(t *testing.T) {
-		c.in(t).run(id, "sc.setLogLevel('INFO')\nspark.range(10).count()")
-		followed.await(t, "INFO Executor: Finished task")
-		interrupted.await(t, " finished: count at ")
+		c.In(t).Run(id, "sc.setLogLevel('INFO')\nspark.range(10).count()")
+		followed.Await(t, "INFO Executor: Finished task")
+		interrupted.Await(t, " finished: count at ")
 	})
 	t.Run("Ctrl-C ends the following and nothing else", func(t *testing.T) {
 		if err := interrupted.command.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
-		interrupted.rest(t)
-		same(t, "exit status", interrupted.command.ProcessState.ExitCode(), 130)
-		same(t, "State", c.in(t).session(id).Status.State, types.SessionStateIdle)
+		interrupted.Rest(t)
+		Same(t, "exit status", interrupted.command.ProcessState.ExitCode(), 130)
+		Same(t, "State", c.In(t).Session(id).Status.State, types.SessionStateIdle)
 	})
 
-	must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-	c.awaitSession(id, types.SessionStateTerminated)
-	followed.rest(t)
-	same(t, "exit status of the follower", followed.command.ProcessState.ExitCode(), 0)
+	Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+	c.AwaitSession(id, types.SessionStateTerminated)
+	followed.Rest(t)
+	Same(t, "exit status of the follower", followed.command.ProcessState.ExitCode(), 0)
 	whole := followed.text.String()
 	places := []string{"s3://hearth/results/" + id + "/logs/SPARK_DRIVER/stderr", "s3://hearth/kept/" + id + "/SPARK_DRIVER/stderr"}
 	shows := func(t *testing.T, how string) {
 		t.Helper()
-		stdout, stderr, status := outcome(t, c.Command("sessions", "logs", id))
+		stdout, stderr, status := Outcome(t, c.Command("sessions", "logs", id))
 		if status != 0 || stdout != whole {
 			t.Errorf("hearth sessions logs, %s: exit status %d\n%s\n%s\nThe follower had\n%s", how, status, stderr, stdout, whole)
 		}
@@ -70,7 +67,7 @@ func logs(t *testing.T, c *client) {
 
 	t.Run("copied to the bucket and to the results", func(t *testing.T) {
 		for _, place := range places {
-			if got := c.in(t).read(&place); got != whole || !strings.Contains(got, "INFO DAGScheduler: Job ") {
+			if got := c.In(t).Read(&place); got != whole || !strings.Contains(got, "INFO DAGScheduler: Job ") {
 				t.Errorf("%s has\n%s\nand the follower had\n%s", place, got, whole)
 			}
 		}
@@ -83,7 +80,7 @@ func logs(t *testing.T, c *client) {
 		shows(t, "without the driver's files")
 	})
 	t.Run("the session says where they are", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		note := "CloudWatch is not here. What would go to its log group /aws-athena/logs is at " + strings.Join(places, " and ") + " when the session has ended."
 		var shown struct {
 			SessionId string
@@ -92,23 +89,23 @@ func logs(t *testing.T, c *client) {
 				Note   string
 			}
 		}
-		stdout, _, _ := outcome(t, c.Command("sessions", "show", id, "--output", "json"))
+		stdout, _, _ := Outcome(t, c.Command("sessions", "show", id, "--output", "json"))
 		if err := json.Unmarshal([]byte(stdout), &shown); err != nil {
 			t.Fatal(err)
 		}
-		same(t, "SessionId", shown.SessionId, id)
-		same(t, "Note", shown.Logs.Note, note)
-		same(t, "Copies", strings.Join(shown.Logs.Copies, " "), strings.Join(places, " "))
-		stdout, _, _ = outcome(t, c.Command("sessions", "show", id))
+		Same(t, "SessionId", shown.SessionId, id)
+		Same(t, "Note", shown.Logs.Note, note)
+		Same(t, "Copies", strings.Join(shown.Logs.Copies, " "), strings.Join(places, " "))
+		stdout, _, _ = Outcome(t, c.Command("sessions", "show", id))
 		for _, text := range append(places, note) {
 			if !strings.Contains(stdout, text) {
 				t.Errorf("hearth sessions show is without %q:\n%s", text, stdout)
 			}
 		}
-		session := c.session(id)
-		same(t, "LogGroup", *session.MonitoringConfiguration.CloudWatchLoggingConfiguration.LogGroup, "/aws-athena/logs")
-		same(t, "LogLocation", *session.MonitoringConfiguration.S3LoggingConfiguration.LogLocation, "s3://hearth/kept/")
-		same(t, "StateChangeReason", *session.Status.StateChangeReason, "Session was terminated per request")
+		session := c.Session(id)
+		Same(t, "LogGroup", *session.MonitoringConfiguration.CloudWatchLoggingConfiguration.LogGroup, "/aws-athena/logs")
+		Same(t, "LogLocation", *session.MonitoringConfiguration.S3LoggingConfiguration.LogLocation, "s3://hearth/kept/")
+		Same(t, "StateChangeReason", *session.Status.StateChangeReason, "Session was terminated per request")
 	})
 
 	for _, bad := range []struct {
@@ -121,7 +118,7 @@ func logs(t *testing.T, c *client) {
 		{"a key of KMS", "there is no KMS here", types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://hearth"), KmsKey: aws.String("alias/logs")}},
 	} {
 		t.Run("refused with "+bad.name, func(t *testing.T) {
-			refusal := refused(c.athena.StartSession(t.Context(), &athena.StartSessionInput{
+			refusal := Refused(c.Athena.StartSession(t.Context(), &athena.StartSessionInput{
 				WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{},
 				MonitoringConfiguration: &types.MonitoringConfiguration{S3LoggingConfiguration: &bad.s3},
 			}))(t)
@@ -131,51 +128,8 @@ func logs(t *testing.T, c *client) {
 		})
 	}
 	t.Run("of an unknown session", func(t *testing.T) {
-		_, stderr, status := outcome(t, c.Command("sessions", "logs", "nothing", "-f"))
-		same(t, "exit status", status, 1)
-		same(t, "stderr", stderr, "hearth: Session nothing is not found.\n")
+		_, stderr, status := Outcome(t, c.Command("sessions", "logs", "nothing", "-f"))
+		Same(t, "exit status", status, 1)
+		Same(t, "stderr", stderr, "hearth: Session nothing is not found.\n")
 	})
-}
-
-// follower is a command whose output is read as it comes.
-type follower struct {
-	command *exec.Cmd
-	lines   *bufio.Reader
-	text    strings.Builder
-}
-
-func follow(t *testing.T, command *exec.Cmd) *follower {
-	t.Helper()
-	command.Stderr = os.Stderr
-	lines := must(command.StdoutPipe())(t)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	giveUp := time.AfterFunc(patience, func() { command.Process.Kill() })
-	t.Cleanup(func() { giveUp.Stop(); command.Process.Kill(); command.Wait() })
-	return &follower{command: command, lines: bufio.NewReader(lines)}
-}
-
-// await reads until a line has the text.
-func (f *follower) await(t *testing.T, text string) {
-	t.Helper()
-	for {
-		line, err := f.lines.ReadString('\n')
-		f.text.WriteString(line)
-		if err != nil {
-			t.Fatalf("%v before %q came:\n%s", err, text, f.text.String())
-		}
-		if strings.Contains(line, text) {
-			return
-		}
-	}
-}
-
-// rest reads to the end, and waits until the command has ended.
-func (f *follower) rest(t *testing.T) {
-	t.Helper()
-	if _, err := f.lines.WriteTo(&f.text); err != nil {
-		t.Error(err)
-	}
-	f.command.Wait() // its exit status is looked at
 }

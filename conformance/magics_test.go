@@ -14,67 +14,67 @@ import (
 )
 
 // magics checks what notebooks written for Athena find in a session.
-func magics(t *testing.T, c *client) {
+func magics(t *testing.T, c *Client) {
 	name := token()
-	notebook := must(c.athena.CreateNotebook(c.ctx, &athena.CreateNotebookInput{WorkGroup: aws.String("primary"), Name: &name}))(t).NotebookId
+	notebook := Must(c.Athena.CreateNotebook(c.Ctx, &athena.CreateNotebookInput{WorkGroup: aws.String("primary"), Name: &name}))(t).NotebookId
 	ofNotebook := func(in *athena.StartSessionInput) {
 		in.EngineConfiguration.AdditionalConfigs = map[string]string{"NotebookId": *notebook}
 		in.NotebookVersion = aws.String("Athena notebook version 1")
 	}
-	earlier := c.launch(ofNotebook)
-	must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &earlier}))(t)
-	c.awaitSession(earlier, types.SessionStateTerminated)
-	id := c.start(ofNotebook)
+	earlier := c.Launch(ofNotebook)
+	Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &earlier}))(t)
+	c.AwaitSession(earlier, types.SessionStateTerminated)
+	id := c.StartSession(ofNotebook)
 
 	t.Run("%%sql shows a table", func(t *testing.T) {
-		got := c.in(t).run(id, "%%sql\nSELECT id, 'more than twenty characters' AS text FROM range(2)")
-		same(t, "stdout", got, "+---+--------------------+\n| id|                text|\n+---+--------------------+\n"+
+		got := c.In(t).Run(id, "%%sql\nSELECT id, 'more than twenty characters' AS text FROM range(2)")
+		Same(t, "stdout", got, "+---+--------------------+\n| id|                text|\n+---+--------------------+\n"+
 			"|  0|more than twenty ...|\n|  1|more than twenty ...|\n+---+--------------------+\n\n")
 	})
 	t.Run("%%sql with an error", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "%%sql\nSELECT ( FROM x"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "%%sql\nSELECT ( FROM x"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
 		if reason := aws.ToString(got.Status.StateChangeReason); !strings.HasPrefix(reason, "ParseException: [PARSE_SYNTAX_ERROR]") {
 			t.Errorf("StateChangeReason is %q", reason)
 		}
-		if stderr := c.read(got.Result.StdErrorS3Uri); !strings.HasPrefix(stderr, "File \"<stdin>\", line 1, in <module>\n") {
+		if stderr := c.Read(got.Result.StdErrorS3Uri); !strings.HasPrefix(stderr, "File \"<stdin>\", line 1, in <module>\n") {
 			t.Errorf("stderr is %q", stderr)
 		}
 	})
 	t.Run("%status and %session_id", func(t *testing.T) {
-		c := c.in(t)
-		session := must(c.athena.GetSession(c.ctx, &athena.GetSessionInput{SessionId: &id}))(t)
-		same(t, "stdout", c.run(id, "%status\n%session_id"), "Session ID: "+id+"\nState: BUSY\nWorkGroup: primary\nEngine version: "+*session.EngineVersion+
+		c := c.In(t)
+		session := Must(c.Athena.GetSession(c.Ctx, &athena.GetSessionInput{SessionId: &id}))(t)
+		Same(t, "stdout", c.Run(id, "%status\n%session_id"), "Session ID: "+id+"\nState: BUSY\nWorkGroup: primary\nEngine version: "+*session.EngineVersion+
 			"\nStart time: "+session.Status.StartDateTime.UTC().Format("2006-01-02 15:04:05 UTC")+"\n"+id+"\n")
 	})
 	t.Run("%list_sessions", func(t *testing.T) {
-		lines := strings.Split(c.in(t).run(id, "%list_sessions"), "\n")
+		lines := strings.Split(c.In(t).Run(id, "%list_sessions"), "\n")
 		if len(lines) != 4 || !strings.HasPrefix(lines[1], id+"  BUSY ") || !strings.HasPrefix(lines[2], earlier+"  TERMINATED ") {
 			t.Errorf("stdout is %q", lines)
 		}
 	})
 	t.Run("a logger's line is in the driver's log alone", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "athena_user_logger.info('Hello world.')"))
-		same(t, "stderr", c.read(got.Result.StdErrorS3Uri), "")
-		log := must(os.ReadFile(filepath.Join(c.Home, "drivers", id, "driver.log")))(t)
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "athena_user_logger.info('Hello world.')"))
+		Same(t, "stderr", c.Read(got.Result.StdErrorS3Uri), "")
+		log := Must(os.ReadFile(filepath.Join(c.Home, "drivers", id, "driver.log")))(t)
 		if !regexp.MustCompile(`(?m)^AthenaForApacheSpark: [-\d]{10} [:\d]{8},\d{3} INFO builtins: Hello world\.$`).Match(log) {
 			t.Errorf("the log is %q", log)
 		}
 	})
 	t.Run("%table is in the result", func(t *testing.T) {
-		c := c.in(t)
-		got := c.ended(c.begin(id, "df = spark.range(2)\n%table df"))
-		same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
-		same(t, "stdout", c.read(got.Result.StdOutS3Uri), "")
+		c := c.In(t)
+		got := c.Ended(c.Begin(id, "df = spark.range(2)\n%table df"))
+		Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "")
 		var result struct {
 			Outputs []struct {
 				OutputType string `json:"output_type"`
 				Data       map[string]string
 			}
 		}
-		if err := json.Unmarshal([]byte(c.read(aws.String(*got.Result.ResultS3Uri+"result.json"))), &result); err != nil {
+		if err := json.Unmarshal([]byte(c.Read(aws.String(*got.Result.ResultS3Uri+"result.json"))), &result); err != nil {
 			t.Fatal(err)
 		}
 		if len(result.Outputs) != 1 || result.Outputs[0].OutputType != "display_data" ||

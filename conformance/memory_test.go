@@ -31,37 +31,37 @@ func memory(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := Connect(t, testenv.Serve(t, binary, "--config", settings))
 	asking := func(heap string) func(*athena.StartSessionInput) {
 		return func(r *athena.StartSessionInput) {
 			r.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": heap}
 		}
 	}
 
-	first := c.start()
+	first := c.StartSession()
 	t.Run("a session that asks for too much is refused with the figures", func(t *testing.T) {
 		request := &athena.StartSessionInput{WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)}}
 		asking("64g")(request)
-		refusal := refused(c.athena.StartSession(t.Context(), request))(t)
-		same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
+		refusal := Refused(c.Athena.StartSession(t.Context(), request))(t)
+		Same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
 	})
 	t.Run("a session that there is not enough for waits", func(t *testing.T) {
-		c := c.in(t)
-		second := c.launch(asking("1g"))
-		same(t, "StateChangeReason", aws.ToString(c.session(second).Status.StateChangeReason),
+		c := c.In(t)
+		second := c.Launch(asking("1g"))
+		Same(t, "StateChangeReason", aws.ToString(c.Session(second).Status.StateChangeReason),
 			"Waiting: position 1 of 1 in the queue of WorkGroup primary, because the account has 1 GiB of 2 GiB of memory in use and the next session needs 1536 MiB.")
 	})
 	t.Run("a session that there is enough for starts, also after a restart", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		c.Kill()
 		c.Start()
-		c.start()
+		c.StartSession()
 	})
 	t.Run("a calculation that needs too much fails, and its session goes on", func(t *testing.T) {
-		c := c.in(t)
-		status := c.ended(c.begin(first, "kept = bytearray(2 << 30)")).Status
-		same(t, "State", status.State, types.CalculationExecutionStateFailed)
-		same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), "MemoryError")
-		same(t, "stdout", c.run(first, "print('here')"), "here\n")
+		c := c.In(t)
+		status := c.Ended(c.Begin(first, "kept = bytearray(2 << 30)")).Status
+		Same(t, "State", status.State, types.CalculationExecutionStateFailed)
+		Same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), "MemoryError")
+		Same(t, "stdout", c.Run(first, "print('here')"), "here\n")
 	})
 }

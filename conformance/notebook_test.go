@@ -32,9 +32,9 @@ func runNotebook(t *testing.T, binary string) {
 	}
 	command := exec.Command(binary, "run", file)
 	command.Env = testenv.Environment(home)
-	stdout, stderr, status := outcome(t, command)
-	same(t, "exit status", status, 1)
-	same(t, "stdout", stdout, "counted 10\n20\nTrue\nso far\n")
+	stdout, stderr, status := Outcome(t, command)
+	Same(t, "exit status", status, 1)
+	Same(t, "stdout", stdout, "counted 10\n20\nTrue\nso far\n")
 	for _, part := range []string{"cell 3 of 4", "NameError: name 'foobar' is not defined"} {
 		if !strings.Contains(stderr, part) {
 			t.Errorf("stderr is without %q:\n%s", part, stderr)
@@ -55,7 +55,7 @@ func runNotebook(t *testing.T, binary string) {
 			{"output_type":"error","ename":"NameError","evalue":"name 'foobar' is not defined","traceback":["File \"<stdin>\", line 2, in <module>","NameError: name 'foobar' is not defined"]}]},
 		{"cell_type":"code","metadata":{},"source":"print('never')","outputs":[],"execution_count":null}
 	],"metadata":{"own":{"a":[1]}},"nbformat":4,"nbformat_minor":4}`
-	written := must(os.ReadFile(file))(t)
+	written := Must(os.ReadFile(file))(t)
 	var got, wanted any
 	if err := json.Unmarshal(written, &got); err != nil {
 		t.Fatalf("%v in\n%s", err, written)

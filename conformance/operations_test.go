@@ -20,7 +20,7 @@ import (
 // with the one error.
 var faults = []struct {
 	error string
-	serve func(t *testing.T, binary string) *client
+	serve func(t *testing.T, binary string) *Client
 }{
 	{internalServer, storeless},
 	{tooManyRequests, throttled},
@@ -45,11 +45,11 @@ func unseen(operation, err string) string {
 // docs/compatibility.md.
 func operations(t *testing.T, binary string) {
 	model := readModel(t)
-	server := connect(t, testenv.Serve(t, binary))
+	server := Connect(t, testenv.Serve(t, binary))
 	served := model.served(server)
 
 	seen := make(sightings)
-	faulty := make(map[string]*client)
+	faulty := make(map[string]*Client)
 	for _, fault := range faults {
 		faulty[fault.error] = fault.serve(t, binary)
 	}
@@ -57,7 +57,7 @@ func operations(t *testing.T, binary string) {
 		for _, with := range callers {
 			t.Run(with.name, func(t *testing.T) {
 				t.Parallel()
-				life := &life{t: t, client: server.in(t), caller: with.dial(server.in(t)), brief: with.brief, names: map[string]string{
+				life := &life{t: t, client: server.In(t), caller: with.dial(server.In(t)), brief: with.brief, names: map[string]string{
 					"group": "operations-" + with.key,
 					"arn":   "arn:aws:athena:us-east-1:123456789012:workgroup/operations-" + with.key,
 				}}
@@ -72,7 +72,7 @@ func operations(t *testing.T, binary string) {
 					}
 				}
 				for _, fault := range faults {
-					life.caller, life.names = with.dial(faulty[fault.error].in(t)), nil
+					life.caller, life.names = with.dial(faulty[fault.error].In(t)), nil
 					for _, operation := range served {
 						declared := slices.Contains(model.Operations[operation].errors(), fault.error)
 						if declared && unseen(operation, fault.error) == "" && life.probe(model.spoilt(operation, fault.error)) {
@@ -98,11 +98,11 @@ var refusedByName = []probe{
 }
 
 // storeless is a server whose tables somebody has renamed.
-func storeless(t *testing.T, binary string) *client {
-	c := connect(t, testenv.Serve(t, binary))
-	store := must(sql.Open("sqlite", filepath.Join(c.Home, "hearth.db")))(t)
+func storeless(t *testing.T, binary string) *Client {
+	c := Connect(t, testenv.Serve(t, binary))
+	store := Must(sql.Open("sqlite", filepath.Join(c.Home, "hearth.db")))(t)
 	defer store.Close()
-	rows := must(store.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"))(t)
+	rows := Must(store.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"))(t)
 	var tables []string
 	for rows.Next() {
 		var name string
@@ -112,19 +112,19 @@ func storeless(t *testing.T, binary string) *client {
 		tables = append(tables, name)
 	}
 	for _, name := range tables {
-		must(store.Exec(fmt.Sprintf("ALTER TABLE %q RENAME TO %q", name, name+"_away")))(t)
+		Must(store.Exec(fmt.Sprintf("ALTER TABLE %q RENAME TO %q", name, name+"_away")))(t)
 	}
 	return c
 }
 
 // throttled is a server that answers one call of each operation, which has been
 // made.
-func throttled(t *testing.T, binary string) *client {
+func throttled(t *testing.T, binary string) *Client {
 	settings := filepath.Join(t.TempDir(), "hearth.toml")
 	if err := os.WriteFile(settings, []byte("[throttle]\nrate = 1e-9\nerror = \"TooManyRequestsException\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := Connect(t, testenv.Serve(t, binary, "--config", settings))
 	readModel(t).served(c)
 	return c
 }
@@ -132,7 +132,7 @@ func throttled(t *testing.T, binary string) *client {
 // life is one client's with one server.
 type life struct {
 	t      *testing.T
-	client *client // looks on, and waits
+	client *Client // looks on, and waits
 	caller caller
 	brief  bool
 	names  map[string]string
@@ -142,7 +142,7 @@ type life struct {
 func (l *life) probe(p probe) bool {
 	l.t.Helper()
 	if p.once != "" {
-		l.client.awaitSession(l.names["session"], p.once)
+		l.client.AwaitSession(l.names["session"], p.once)
 	}
 	got := l.caller.call(p.operation, json.RawMessage(l.fill(p.input)))
 	var wrong []string
@@ -214,7 +214,7 @@ func (m modelled) errors() []string {
 
 func readModel(t *testing.T) (m model) {
 	t.Helper()
-	if err := json.Unmarshal(must(os.ReadFile("../internal/athena/model.json"))(t), &m); err != nil {
+	if err := json.Unmarshal(Must(os.ReadFile("../internal/athena/model.json"))(t), &m); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -222,8 +222,8 @@ func readModel(t *testing.T) (m model) {
 
 // served asks the server which operations it serves: a body that is no object
 // is refused by these, and all others are refused whatever the body is.
-func (m model) served(c *client) []string {
-	c.t.Helper()
+func (m model) served(c *Client) []string {
+	c.T.Helper()
 	var served []string
 	names := slices.Clone(m.OtherOperations)
 	for name := range m.Operations {
@@ -232,13 +232,13 @@ func (m model) served(c *client) []string {
 	slices.Sort(names)
 	for _, name := range names {
 		answer := c.send(c.signed(name, []byte(`null`)))
-		same(c.t, "status", answer.status, 400)
+		Same(c.T, "status", answer.status, 400)
 		if answer.errorType == "SerializationException" {
 			served = append(served, name)
 			continue
 		}
-		same(c.t, "__type", answer.errorType, invalidRequest)
-		same(c.t, "Message", answer.message, name+" is not served by Hearth.")
+		Same(c.T, "__type", answer.errorType, invalidRequest)
+		Same(c.T, "Message", answer.message, name+" is not served by Hearth.")
 	}
 	return served
 }

@@ -16,25 +16,25 @@ import (
 // it and run queries, those of Airflow's operator run tasks in it, then come
 // the commands that AWS's user guide has, and the SDK for JavaScript lists what
 // is left.
-func others(t *testing.T, c *client) {
+func others(t *testing.T, c *Client) {
 	var id string
-	t.Run("BenchBox", func(t *testing.T) { id = strings.TrimSpace(c.in(t).python("benchbox_queries.py")) })
+	t.Run("BenchBox", func(t *testing.T) { id = strings.TrimSpace(c.In(t).Python("benchbox_queries.py")) })
 	if t.Failed() {
 		return
 	}
-	defer c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id})
-	t.Run("Airflow", func(t *testing.T) { c.in(t).python("airflow_operator.py", id) })
-	t.Run("AWS CLI", func(t *testing.T) { cliShapes(t, c.in(t), id) })
+	defer c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id})
+	t.Run("Airflow", func(t *testing.T) { c.In(t).Python("airflow_operator.py", id) })
+	t.Run("AWS CLI", func(t *testing.T) { cliShapes(t, c.In(t), id) })
 	t.Run("JavaScript", func(t *testing.T) {
 		folder := filepath.Join("testdata", "js")
-		c := c.in(t)
-		c.script(testenv.JavaScriptClients(t, folder).Command(filepath.Join(folder, "paginators.cjs"), id))
+		c := c.In(t)
+		c.Script(testenv.JavaScriptClients(t, folder).Command(filepath.Join(folder, "paginators.cjs"), id))
 	})
 }
 
 // cliShapes uses the forms that the CLI had when the API was new, and forms of
 // output that people read.
-func cliShapes(t *testing.T, c *client, id string) {
+func cliShapes(t *testing.T, c *Client, id string) {
 	file := filepath.Join(t.TempDir(), "block.py")
 	if err := os.WriteFile(file, []byte("print('from a file')\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -46,8 +46,8 @@ func cliShapes(t *testing.T, c *client, id string) {
 		{`--code-block file://` + file + ` --description "A file"`, "from a file\n"},
 	} {
 		c.aws(&started, "start-calculation-execution --session-id "+id+" "+form.flags)
-		same(t, "State", started.State, "CREATING")
-		same(t, "stdout of "+form.flags, c.read(c.ended(started.CalculationExecutionId).Result.StdOutS3Uri), form.stdout)
+		Same(t, "State", started.State, "CREATING")
+		Same(t, "stdout of "+form.flags, c.Read(c.Ended(started.CalculationExecutionId).Result.StdOutS3Uri), form.stdout)
 	}
 
 	text := func(want, arguments string) {
@@ -65,6 +65,6 @@ func cliShapes(t *testing.T, c *client, id string) {
 	c.aws(&session, `start-session --work-group primary --engine-configuration '{"CoordinatorDpuSize": 1, "MaxConcurrentDpus": 20, "DefaultExecutorDpuSize": 1}' `+
 		`--notebook-version "Athena notebook version 1" --session-idle-timeout-in-minutes 15`)
 	text("TERMINATING", "terminate-session --output text --session-id "+session.SessionId)
-	c.awaitSession(session.SessionId, types.SessionStateTerminated)
+	c.AwaitSession(session.SessionId, types.SessionStateTerminated)
 	text("Session was terminated per request", "get-session --output text --query Status.StateChangeReason --session-id "+session.SessionId)
 }

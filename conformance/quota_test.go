@@ -29,17 +29,17 @@ func quotas(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := Connect(t, testenv.Serve(t, binary, "--config", settings))
 	impatient := func(o *athena.Options) { o.Retryer = aws.NopRetryer{} }
 	const place = "Waiting: position 1 of 1 in the queue of WorkGroup primary, which has 1 of 1 sessions."
 
-	first := c.launch()
-	second := c.launch()
+	first := c.Launch()
+	second := c.Launch()
 	waits := func(t *testing.T, id string) {
 		t.Helper()
-		status := c.in(t).session(id).Status
-		same(t, "State", status.State, types.SessionStateCreating)
-		same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), place)
+		status := c.In(t).Session(id).Status
+		Same(t, "State", status.State, types.SessionStateCreating)
+		Same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), place)
 		if _, err := os.Stat(filepath.Join(c.Home, "drivers", id)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("it has a driver: %v", err)
 		}
@@ -47,17 +47,17 @@ func quotas(t *testing.T, binary string) {
 
 	t.Run("the second session waits and says where", func(t *testing.T) {
 		waits(t, second)
-		status := must(c.athena.GetSessionStatus(t.Context(), &athena.GetSessionStatusInput{SessionId: &second}))(t).Status
-		same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), place)
+		status := Must(c.Athena.GetSessionStatus(t.Context(), &athena.GetSessionStatusInput{SessionId: &second}))(t).Status
+		Same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), place)
 		for _, command := range [][]string{{"sessions", "list"}, {"sessions", "show", second}} {
-			out := must(c.Command(command...).Output())(t)
+			out := Must(c.Command(command...).Output())(t)
 			if !strings.Contains(string(out), place) {
 				t.Errorf("hearth %s says\n%s", strings.Join(command, " "), out)
 			}
 		}
 	})
 	t.Run("the third is refused", func(t *testing.T) {
-		_, err := c.athena.StartSession(t.Context(), &athena.StartSessionInput{
+		_, err := c.Athena.StartSession(t.Context(), &athena.StartSessionInput{
 			WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)},
 		}, impatient)
 		refusal, ok := errors.AsType[*types.TooManyRequestsException](err)
@@ -71,25 +71,25 @@ func quotas(t *testing.T, binary string) {
 		waits(t, second)
 	})
 	t.Run("the first's end lets the second start", func(t *testing.T) {
-		must(c.athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: &first}))(t)
-		c := c.in(t)
-		c.awaitSession(first, types.SessionStateTerminated)
-		c.awaitSession(second, types.SessionStateIdle)
-		same(t, "stdout", c.run(second, "print(spark.range(3).count())"), "3\n")
+		Must(c.Athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: &first}))(t)
+		c := c.In(t)
+		c.AwaitSession(first, types.SessionStateTerminated)
+		c.AwaitSession(second, types.SessionStateIdle)
+		Same(t, "stdout", c.Run(second, "print(spark.range(3).count())"), "3\n")
 	})
 	t.Run("one that waits ends without a driver", func(t *testing.T) {
-		c := c.in(t)
-		third := c.launch()
+		c := c.In(t)
+		third := c.Launch()
 		waits(t, third)
-		must(c.athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: &third}))(t)
-		c.awaitSession(third, types.SessionStateTerminated)
+		Must(c.Athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: &third}))(t)
+		c.AwaitSession(third, types.SessionStateTerminated)
 		if _, err := os.Stat(filepath.Join(c.Home, "drivers", third)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("it had a driver: %v", err)
 		}
 	})
 	t.Run("calls over the rate are throttled", func(t *testing.T) {
 		get := func() error {
-			_, err := c.athena.GetWorkGroup(t.Context(), &athena.GetWorkGroupInput{WorkGroup: aws.String("primary")}, impatient)
+			_, err := c.Athena.GetWorkGroup(t.Context(), &athena.GetWorkGroupInput{WorkGroup: aws.String("primary")}, impatient)
 			return err
 		}
 		for range 2 {
@@ -101,6 +101,6 @@ func quotas(t *testing.T, binary string) {
 		if !ok || refusal.ErrorCode() != "ThrottlingException" || refusal.ErrorMessage() != "Rate exceeded" {
 			t.Errorf("got %v", refusal)
 		}
-		must(c.athena.ListWorkGroups(t.Context(), &athena.ListWorkGroupsInput{}, impatient))(t)
+		Must(c.Athena.ListWorkGroups(t.Context(), &athena.ListWorkGroupsInput{}, impatient))(t)
 	})
 }

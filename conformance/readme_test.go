@@ -10,7 +10,7 @@ import (
 )
 
 // readme runs the Python example of the README as it is printed there.
-func readme(t *testing.T, c *client) {
+func readme(t *testing.T, c *Client) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -20,7 +20,7 @@ func readme(t *testing.T, c *client) {
 	if !closed {
 		t.Fatal("README.md has no Python example")
 	}
-	command := exec.CommandContext(c.ctx, testenv.PythonClients(t).Python, "-c", example)
+	command := exec.CommandContext(c.Ctx, testenv.PythonClients(t).Python, "-c", example)
 	command.Env = c.ClientEnv()
 	out, err := command.CombinedOutput()
 	if err != nil {

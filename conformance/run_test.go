@@ -34,8 +34,8 @@ func run(t *testing.T, binary string) {
 	}
 
 	t.Run("the example", func(t *testing.T) {
-		stdout, stderr, status := outcome(t, hearth("examples/first_session.py"))
-		same(t, "exit status", status, 0)
+		stdout, stderr, status := Outcome(t, hearth("examples/first_session.py"))
+		Same(t, "exit status", status, 0)
 		for _, part := range []string{"Between districts:", "The busiest hour of each day:", "rows back", "more_than_day_before"} {
 			if !strings.Contains(stdout, part) {
 				t.Errorf("stdout is without %q:\n%s", part, stdout)
@@ -61,8 +61,8 @@ func run(t *testing.T, binary string) {
 		{"a property that Spark refuses", []string{"--conf", "spark.driver.memory=a lot", "-c", "1"}, 1, "", "a lot"},
 	} {
 		t.Run(program.name, func(t *testing.T) {
-			stdout, stderr, status := outcome(t, hearth(program.args...))
-			same(t, "exit status", status, program.status)
+			stdout, stderr, status := Outcome(t, hearth(program.args...))
+			Same(t, "exit status", status, program.status)
 			if !strings.Contains(stdout, program.stdout) {
 				t.Errorf("stdout is without %q:\n%s", program.stdout, stdout)
 			}
@@ -76,7 +76,7 @@ func run(t *testing.T, binary string) {
 		command := hearth("-c", "print('ready', flush=True)\nimport time\ntime.sleep(600)")
 		var stderr strings.Builder
 		command.Stderr = &stderr
-		stdout := must(command.StdoutPipe())(t)
+		stdout := Must(command.StdoutPipe())(t)
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -93,18 +93,6 @@ func run(t *testing.T, binary string) {
 	})
 }
 
-// outcome runs a command to its end.
-func outcome(t *testing.T, command *exec.Cmd) (stdout, stderr string, status int) {
-	t.Helper()
-	var out, complaint strings.Builder
-	command.Stdout, command.Stderr = &out, &complaint
-	err := command.Run()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		t.Fatal(err)
-	}
-	return out.String(), complaint.String(), command.ProcessState.ExitCode()
-}
-
 // serveRefused starts servers that cannot be.
 func serveRefused(t *testing.T, binary string) {
 	serve := func(home string, args ...string) *exec.Cmd {
@@ -113,11 +101,11 @@ func serveRefused(t *testing.T, binary string) {
 		return command
 	}
 	t.Run("the port is taken", func(t *testing.T) {
-		taken := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+		taken := Must(net.Listen("tcp", "127.0.0.1:0"))(t)
 		defer taken.Close()
 		address := taken.Addr().String()
-		_, stderr, status := outcome(t, serve(t.TempDir(), "--listen", address))
-		same(t, "exit status", status, 1)
+		_, stderr, status := Outcome(t, serve(t.TempDir(), "--listen", address))
+		Same(t, "exit status", status, 1)
 		if !strings.Contains(stderr, address) || !strings.Contains(stderr, "--listen") {
 			t.Errorf("stderr is %s", stderr)
 		}
@@ -127,14 +115,14 @@ func serveRefused(t *testing.T, binary string) {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, status := outcome(t, serve(t.TempDir(), "--listen", "127.0.0.1:0", "--data", file))
-		same(t, "exit status", status, 1)
+		_, stderr, status := Outcome(t, serve(t.TempDir(), "--listen", "127.0.0.1:0", "--data", file))
+		Same(t, "exit status", status, 1)
 		if !strings.Contains(stderr, file) || !strings.Contains(stderr, "--data") {
 			t.Errorf("stderr is %s", stderr)
 		}
 	})
 	t.Run("an address that everybody reaches", func(t *testing.T) {
-		_, stderr, status := outcome(t, serve(t.TempDir(), "--listen", "0.0.0.0:0"))
+		_, stderr, status := Outcome(t, serve(t.TempDir(), "--listen", "0.0.0.0:0"))
 		if status == 0 || !strings.Contains(stderr, "0.0.0.0") {
 			t.Errorf("exit status %d, stderr %s", status, stderr)
 		}

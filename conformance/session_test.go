@@ -19,7 +19,7 @@ import (
 
 // sessionLife follows one session from its start to its end and checks what
 // GetSession and GetSessionStatus say in every state.
-func sessionLife(t *testing.T, c *client) {
+func sessionLife(t *testing.T, c *Client) {
 	before := time.Now().Add(-time.Second)
 	request := &athena.StartSessionInput{
 		WorkGroup:   aws.String("primary"),
@@ -44,7 +44,7 @@ func sessionLife(t *testing.T, c *client) {
 	)
 	for range 8 {
 		asked.Go(func() {
-			answer, err := c.athena.StartSession(c.ctx, request)
+			answer, err := c.Athena.StartSession(c.Ctx, request)
 			if err != nil {
 				t.Error(err)
 				return
@@ -67,20 +67,20 @@ func sessionLife(t *testing.T, c *client) {
 	}
 	get := func() *athena.GetSessionOutput {
 		t.Helper()
-		return must(c.athena.GetSession(c.ctx, &athena.GetSessionInput{SessionId: &id}))(t)
+		return Must(c.Athena.GetSession(c.Ctx, &athena.GetSessionInput{SessionId: &id}))(t)
 	}
 	latest := time.Time{} // LastModifiedDateTime never goes back
 	look := func(wanted types.SessionState) *athena.GetSessionOutput {
 		t.Helper()
 		session := get()
 		status := session.Status
-		same(t, "State", status.State, wanted)
+		Same(t, "State", status.State, wanted)
 		if status.LastModifiedDateTime.Before(latest) {
 			t.Errorf("LastModifiedDateTime went back from %v to %v", latest, status.LastModifiedDateTime)
 		}
 		latest = *status.LastModifiedDateTime
-		same(t, "IdleSinceDateTime is there", status.IdleSinceDateTime != nil, wanted == types.SessionStateIdle)
-		same(t, "EndDateTime is there", status.EndDateTime != nil, wanted == types.SessionStateTerminated)
+		Same(t, "IdleSinceDateTime is there", status.IdleSinceDateTime != nil, wanted == types.SessionStateIdle)
+		Same(t, "EndDateTime is there", status.EndDateTime != nil, wanted == types.SessionStateTerminated)
 		for name, at := range map[string]*time.Time{"IdleSinceDateTime": status.IdleSinceDateTime, "EndDateTime": status.EndDateTime} {
 			if at != nil && (at.Before(*status.StartDateTime) || at.After(time.Now().Add(time.Second))) {
 				t.Errorf("%s is %v, and the session started at %v", name, at, status.StartDateTime)
@@ -92,7 +92,7 @@ func sessionLife(t *testing.T, c *client) {
 	t.Run("members before it is ready", func(t *testing.T) {
 		session := get()
 		if session.Status.State != types.SessionStateCreating {
-			same(t, "State", session.Status.State, types.SessionStateCreated)
+			Same(t, "State", session.Status.State, types.SessionStateCreated)
 		}
 		want := &athena.GetSessionOutput{
 			SessionId:           &id,
@@ -123,7 +123,7 @@ func sessionLife(t *testing.T, c *client) {
 		}
 	})
 	t.Run("takes no calculation before it is ready", func(t *testing.T) {
-		refusal := refused(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
+		refusal := Refused(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
 		if !regexp.MustCompile(`^Session is in the (CREATING|CREATED) state; needs to be IDLE to accept Calculations\.$`).MatchString(refusal.ErrorMessage()) {
 			t.Error(refusal)
 		}
@@ -131,76 +131,76 @@ func sessionLife(t *testing.T, c *client) {
 	t.Run("a token with other parameters", func(t *testing.T) {
 		other := *request
 		other.Description = aws.String("Another life")
-		refusal := refused(c.athena.StartSession(c.ctx, &other))(t)
-		same(t, "AthenaErrorCode", aws.ToString(refusal.AthenaErrorCode), "IDEMPOTENT_PARAMETER_MISMATCH")
-		same(t, "Message", refusal.ErrorMessage(), "Idempotent parameters do not match")
+		refusal := Refused(c.Athena.StartSession(c.Ctx, &other))(t)
+		Same(t, "AthenaErrorCode", aws.ToString(refusal.AthenaErrorCode), "IDEMPOTENT_PARAMETER_MISMATCH")
+		Same(t, "Message", refusal.ErrorMessage(), "Idempotent parameters do not match")
 	})
 
 	var states []types.SessionState
-	for _, status := range c.awaitSession(id, types.SessionStateIdle) {
+	for _, status := range c.AwaitSession(id, types.SessionStateIdle) {
 		states = append(states, status.State)
 	}
 	t.Logf("states until idle: %v", states)
 
 	t.Run("idle", func(t *testing.T) {
 		session := look(types.SessionStateIdle)
-		status := must(c.athena.GetSessionStatus(c.ctx, &athena.GetSessionStatusInput{SessionId: &id}))(t)
-		same(t, "SessionId", aws.ToString(status.SessionId), id)
+		status := Must(c.Athena.GetSessionStatus(c.Ctx, &athena.GetSessionStatusInput{SessionId: &id}))(t)
+		Same(t, "SessionId", aws.ToString(status.SessionId), id)
 		if diff := cmp.Diff(session.Status, status.Status, cmpopts.IgnoreUnexported(types.SessionStatus{})); diff != "" {
 			t.Errorf("GetSession and GetSessionStatus differ:\n%s", diff)
 		}
-		executors := must(c.athena.ListExecutors(c.ctx, &athena.ListExecutorsInput{SessionId: &id}))(t)
-		same(t, "SessionId", aws.ToString(executors.SessionId), id)
-		same(t, "executors", len(executors.ExecutorsSummary), 1)
+		executors := Must(c.Athena.ListExecutors(c.Ctx, &athena.ListExecutorsInput{SessionId: &id}))(t)
+		Same(t, "SessionId", aws.ToString(executors.SessionId), id)
+		Same(t, "executors", len(executors.ExecutorsSummary), 1)
 		executor := executors.ExecutorsSummary[0]
-		same(t, "ExecutorType", executor.ExecutorType, types.ExecutorTypeCoordinator)
-		same(t, "ExecutorState", executor.ExecutorState, types.ExecutorStateRegistered)
-		same(t, "StartDateTime", aws.ToInt64(executor.StartDateTime), session.Status.StartDateTime.UnixMilli())
+		Same(t, "ExecutorType", executor.ExecutorType, types.ExecutorTypeCoordinator)
+		Same(t, "ExecutorState", executor.ExecutorState, types.ExecutorStateRegistered)
+		Same(t, "StartDateTime", aws.ToInt64(executor.StartDateTime), session.Status.StartDateTime.UnixMilli())
 		if aws.ToInt64(executor.ExecutorSize) < 1 || executor.TerminationDateTime != nil {
 			t.Errorf("executor has size %v, ended %v", aws.ToInt64(executor.ExecutorSize), executor.TerminationDateTime)
 		}
 	})
 	t.Run("Spark properties are Spark's", func(t *testing.T) {
-		got := c.in(t).run(id, `print(spark.conf.get("spark.sql.shuffle.partitions"), sc.appName)`)
-		same(t, "stdout", got, "3 hearth-"+id+"\n")
+		got := c.In(t).Run(id, `print(spark.conf.get("spark.sql.shuffle.partitions"), sc.appName)`)
+		Same(t, "stdout", got, "3 hearth-"+id+"\n")
 	})
 	t.Run("busy", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		look(types.SessionStateIdle)
-		gate := newGate(t)
+		gate := NewGate(t)
 		calculation := &athena.StartCalculationExecutionInput{
 			SessionId:          &id,
-			CodeBlock:          aws.String(gate.code()),
+			CodeBlock:          aws.String(gate.Code()),
 			ClientRequestToken: aws.String(token()),
 		}
-		started := must(c.athena.StartCalculationExecution(c.ctx, calculation))(t)
-		gate.reached()
+		started := Must(c.Athena.StartCalculationExecution(c.Ctx, calculation))(t)
+		gate.Reached()
 		look(types.SessionStateBusy)
-		running := c.awaitCalculation(*started.CalculationExecutionId, types.CalculationExecutionStateRunning)
+		running := c.AwaitCalculation(*started.CalculationExecutionId, types.CalculationExecutionStateRunning)
 		if running.Status.CompletionDateTime != nil || running.Status.StateChangeReason != nil {
 			t.Errorf("a running calculation has completed at %v, because of %v", running.Status.CompletionDateTime, running.Status.StateChangeReason)
 		}
 
-		refusal := refused(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
-		same(t, "Message", refusal.ErrorMessage(), "Session is in the BUSY state; needs to be IDLE to accept Calculations.")
+		refusal := Refused(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
+		Same(t, "Message", refusal.ErrorMessage(), "Session is in the BUSY state; needs to be IDLE to accept Calculations.")
 
-		again := must(c.athena.StartCalculationExecution(c.ctx, calculation))(t)
-		same(t, "a replayed token's calculation", *again.CalculationExecutionId, *started.CalculationExecutionId)
+		again := Must(c.Athena.StartCalculationExecution(c.Ctx, calculation))(t)
+		Same(t, "a replayed token's calculation", *again.CalculationExecutionId, *started.CalculationExecutionId)
 
-		gate.open()
-		c.ended(*started.CalculationExecutionId)
-		c.awaitSession(id, types.SessionStateIdle)
+		gate.Open()
+		c.Ended(*started.CalculationExecutionId)
+		c.AwaitSession(id, types.SessionStateIdle)
 		look(types.SessionStateIdle)
 
 		other := *calculation
 		other.CodeBlock = aws.String("2")
-		refusal = refused(c.athena.StartCalculationExecution(c.ctx, &other))(t)
-		same(t, "Message", refusal.ErrorMessage(), "Idempotent parameters do not match")
+		refusal = Refused(c.Athena.StartCalculationExecution(c.Ctx, &other))(t)
+		Same(t, "Message", refusal.ErrorMessage(), "Idempotent parameters do not match")
 	})
 	t.Run("DPU time is the calculations'", func(t *testing.T) {
 		var sum int64
-		for _, calculation := range must(c.athena.ListCalculationExecutions(c.ctx, &athena.ListCalculationExecutionsInput{SessionId: &id}))(t).Calculations {
-			sum += aws.ToInt64(must(c.athena.GetCalculationExecutionStatus(c.ctx, &athena.GetCalculationExecutionStatusInput{
+		for _, calculation := range Must(c.Athena.ListCalculationExecutions(c.Ctx, &athena.ListCalculationExecutionsInput{SessionId: &id}))(t).Calculations {
+			sum += aws.ToInt64(Must(c.Athena.GetCalculationExecutionStatus(c.Ctx, &athena.GetCalculationExecutionStatusInput{
 				CalculationExecutionId: calculation.CalculationExecutionId,
 			}))(t).Statistics.DpuExecutionInMillis)
 		}
@@ -209,33 +209,33 @@ func sessionLife(t *testing.T, c *client) {
 		}
 	})
 	t.Run("terminated", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		terminate := func() types.SessionState {
 			t.Helper()
-			return must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t).State
+			return Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t).State
 		}
-		same(t, "State", terminate(), types.SessionStateTerminating)
-		refusal := refused(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
+		Same(t, "State", terminate(), types.SessionStateTerminating)
+		refusal := Refused(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
 		if !regexp.MustCompile(`^Session is in the (TERMINATING|TERMINATED) state; needs to be IDLE to accept Calculations\.$`).MatchString(refusal.ErrorMessage()) {
 			t.Error(refusal)
 		}
-		c.awaitSession(id, types.SessionStateTerminated)
+		c.AwaitSession(id, types.SessionStateTerminated)
 		session := look(types.SessionStateTerminated)
-		same(t, "StateChangeReason", aws.ToString(session.Status.StateChangeReason), "Session was terminated per request")
+		Same(t, "StateChangeReason", aws.ToString(session.Status.StateChangeReason), "Session was terminated per request")
 		testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
 
-		same(t, "State", terminate(), types.SessionStateTerminated)
+		Same(t, "State", terminate(), types.SessionStateTerminated)
 		if diff := cmp.Diff(session.Status, look(types.SessionStateTerminated).Status, cmpopts.IgnoreUnexported(types.SessionStatus{})); diff != "" {
 			t.Errorf("a final status changed:\n%s", diff)
 		}
-		refusal = refused(c.athena.StartCalculationExecution(c.ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
-		same(t, "Message", refusal.ErrorMessage(), "Session is in the TERMINATED state; needs to be IDLE to accept Calculations.")
+		refusal = Refused(c.Athena.StartCalculationExecution(c.Ctx, &athena.StartCalculationExecutionInput{SessionId: &id, CodeBlock: aws.String("1")}))(t)
+		Same(t, "Message", refusal.ErrorMessage(), "Session is in the TERMINATED state; needs to be IDLE to accept Calculations.")
 
-		replayed := must(c.athena.StartSession(c.ctx, request))(t)
-		same(t, "a replayed token's session", *replayed.SessionId, id)
+		replayed := Must(c.Athena.StartSession(c.Ctx, request))(t)
+		Same(t, "a replayed token's session", *replayed.SessionId, id)
 
-		executors := must(c.athena.ListExecutors(c.ctx, &athena.ListExecutorsInput{SessionId: &id}))(t)
-		same(t, "ExecutorState", executors.ExecutorsSummary[0].ExecutorState, types.ExecutorStateTerminated)
-		same(t, "TerminationDateTime", aws.ToInt64(executors.ExecutorsSummary[0].TerminationDateTime), session.Status.EndDateTime.UnixMilli())
+		executors := Must(c.Athena.ListExecutors(c.Ctx, &athena.ListExecutorsInput{SessionId: &id}))(t)
+		Same(t, "ExecutorState", executors.ExecutorsSummary[0].ExecutorState, types.ExecutorStateTerminated)
+		Same(t, "TerminationDateTime", aws.ToInt64(executors.ExecutorsSummary[0].TerminationDateTime), session.Status.EndDateTime.UnixMilli())
 	})
 }

@@ -14,7 +14,7 @@ import (
 // wire sends requests as no SDK does, and looks at the answers as they come.
 // The expected ones are those measured on Athena, with one member more: the
 // message stands there under two names.
-func wire(t *testing.T, c *client) {
+func wire(t *testing.T, c *Client) {
 	refusal := func(message string) string {
 		message = strconv.Quote(message)
 		return `{"__type":"InvalidRequestException","AthenaErrorCode":"INVALID_INPUT","ErrorCode":"INVALID_INPUT","Message":` + message + `,"message":` + message + `}`
@@ -98,26 +98,26 @@ func wire(t *testing.T, c *client) {
 		{"a content type with a character set", "ListEngineVersions", `{"MaxResults":1}`, header("Content-Type", json+"; charset=utf-8"), 200, engines},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := c.in(t)
+			c := c.In(t)
 			request := c.unsigned(test.operation, []byte(test.body))
 			request.Header.Set("Accept-Encoding", "gzip, deflate")
 			if test.change != nil {
 				test.change(request)
 			}
 			c.signRequest(request, []byte(test.body), c.key(), "athena", time.Now())
-			response := must(http.DefaultClient.Do(request))(t)
+			response := Must(http.DefaultClient.Do(request))(t)
 			defer response.Body.Close()
-			body := string(must(io.ReadAll(response.Body))(t))
+			body := string(Must(io.ReadAll(response.Body))(t))
 
-			same(t, "status", response.StatusCode, test.status)
-			same(t, "body", strings.TrimSpace(body), test.answer)
+			Same(t, "status", response.StatusCode, test.status)
+			Same(t, "body", strings.TrimSpace(body), test.answer)
 			contentType := json
 			if test.answer == nowhere {
 				contentType = "application/xml"
 			}
-			same(t, "Content-Type", response.Header.Get("Content-Type"), contentType)
-			same(t, "Content-Encoding", response.Header.Get("Content-Encoding"), "")
-			same(t, "Content-Length", response.ContentLength, int64(len(body)))
+			Same(t, "Content-Type", response.Header.Get("Content-Type"), contentType)
+			Same(t, "Content-Encoding", response.Header.Get("Content-Encoding"), "")
+			Same(t, "Content-Length", response.ContentLength, int64(len(body)))
 			if at, err := http.ParseTime(response.Header.Get("Date")); err != nil || time.Since(at).Abs() > time.Minute {
 				t.Errorf("Date is %q", response.Header.Get("Date"))
 			}
@@ -128,7 +128,7 @@ func wire(t *testing.T, c *client) {
 			seen[id] = true
 			_, errorType, _ := strings.Cut(body, `{"__type":"`)
 			errorType, _, _ = strings.Cut(errorType, `"`)
-			same(t, "X-Amzn-ErrorType", response.Header.Get("X-Amzn-ErrorType"), errorType)
+			Same(t, "X-Amzn-ErrorType", response.Header.Get("X-Amzn-ErrorType"), errorType)
 		})
 	}
 }

@@ -69,12 +69,13 @@ var rooms = map[string]room{
 
 	"internal/testenv": {everything, nil, "tests of the whole need the whole"},
 	"internal/chaos":   {everything, nil, "it breaks the whole"},
+	"conformance":      {everything, nil, "it drives the whole"},
 	"bench":            {everything, nil, "it measures the whole"},
 	"cmd/hearth":       {everything, nil, "the only wiring"},
 }
 
 // testOnly are packages that no program may contain.
-var testOnly = []string{"testing", "internal/testenv", "internal/storetest", "internal/objectstest"}
+var testOnly = []string{"testing", "internal/testenv", "internal/storetest", "internal/objectstest", "conformance"}
 
 func TestImports(t *testing.T) {
 	packages := list(t)

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -25,14 +26,14 @@ func retention(t *testing.T, binary string) {
 	if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.ServeIn(t, home, binary))
+	c := conformance.Connect(t, testenv.ServeIn(t, home, binary))
 	var calculations []*athena.GetCalculationExecutionOutput
 	var sessions []string
 	for range 2 {
-		id := c.start()
-		got := c.ended(c.begin(id, "print('x' * 5000)"))
-		must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-		c.awaitSession(id, types.SessionStateTerminated)
+		id := c.StartSession()
+		got := c.Ended(c.Begin(id, "print('x' * 5000)"))
+		conformance.Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+		c.AwaitSession(id, types.SessionStateTerminated)
 		calculations, sessions = append(calculations, got), append(sessions, id)
 	}
 	theirs := "s3://hearth/" + sessions[0] + "/theirs"
@@ -42,55 +43,55 @@ func retention(t *testing.T, binary string) {
 	c.Stop()
 	c.Start()
 
-	old := c.awaitReason(calculations[0].CalculationExecutionId)
-	same(t, "State", old.Status.State, types.CalculationExecutionStateCompleted)
-	same(t, "StateChangeReason", aws.ToString(old.Status.StateChangeReason),
+	old := awaitReason(c, calculations[0].CalculationExecutionId)
+	conformance.Same(t, "State", old.Status.State, types.CalculationExecutionStateCompleted)
+	conformance.Same(t, "StateChangeReason", aws.ToString(old.Status.StateChangeReason),
 		"Its results were removed: those of ended sessions took more than max_results, which is 8 KiB.")
-	same(t, "StdOutS3Uri", aws.ToString(old.Result.StdOutS3Uri), aws.ToString(calculations[0].Result.StdOutS3Uri))
+	conformance.Same(t, "StdOutS3Uri", aws.ToString(old.Result.StdOutS3Uri), aws.ToString(calculations[0].Result.StdOutS3Uri))
 	for _, uri := range []string{*old.Result.StdOutS3Uri, *old.Result.StdErrorS3Uri, *old.Result.ResultS3Uri + "result.json"} {
-		if code := c.missing(uri); code != "NoSuchKey" {
+		if code := missing(c, uri); code != "NoSuchKey" {
 			t.Errorf("%s is answered with %s", uri, code)
 		}
 	}
-	_, stderr, status := outcome(t, c.Command("calculations", "output", *old.CalculationExecutionId))
+	_, stderr, status := conformance.Outcome(t, c.Command("calculations", "output", *old.CalculationExecutionId))
 	if status != 1 || !strings.Contains(stderr, "were removed on") {
 		t.Errorf("hearth calculations output: %d, %s", status, stderr)
 	}
-	shown, _, _ := outcome(t, c.Command("sessions", "show", sessions[0]))
+	shown, _, _ := conformance.Outcome(t, c.Command("sessions", "show", sessions[0]))
 	if !strings.Contains(shown, "max_results") {
 		t.Errorf("hearth sessions show:\n%s", shown)
 	}
-	same(t, "what is not Hearth's", c.read(&theirs), "rows")
-	same(t, "the younger result", c.read(calculations[1].Result.StdOutS3Uri), strings.Repeat("x", 5000)+"\n")
+	conformance.Same(t, "what is not Hearth's", c.Read(&theirs), "rows")
+	conformance.Same(t, "the younger result", c.Read(calculations[1].Result.StdOutS3Uri), strings.Repeat("x", 5000)+"\n")
 }
 
 // awaitReason waits until a calculation has a StateChangeReason.
-func (c *client) awaitReason(id *string) *athena.GetCalculationExecutionOutput {
-	c.t.Helper()
-	late := time.After(patience)
+func awaitReason(c *conformance.Client, id *string) *athena.GetCalculationExecutionOutput {
+	c.T.Helper()
+	late := time.After(conformance.Patience)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		got := must(c.athena.GetCalculationExecution(c.ctx, &athena.GetCalculationExecutionInput{CalculationExecutionId: id}))(c.t)
+		got := conformance.Must(c.Athena.GetCalculationExecution(c.Ctx, &athena.GetCalculationExecutionInput{CalculationExecutionId: id}))(c.T)
 		if aws.ToString(got.Status.StateChangeReason) != "" {
 			return got
 		}
 		select {
 		case <-again.C:
 		case <-late:
-			c.t.Fatalf("calculation %s has no reason after %v", *id, patience)
+			c.T.Fatalf("calculation %s has no reason after %v", *id, conformance.Patience)
 		}
 	}
 }
 
 // missing gives the code of the refusal to read an s3:// object.
-func (c *client) missing(uri string) string {
-	c.t.Helper()
+func missing(c *conformance.Client, uri string) string {
+	c.T.Helper()
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
-	_, err := c.s3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	_, err := c.S3.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	refusal, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		c.t.Fatalf("%s: %v", uri, err)
+		c.T.Fatalf("%s: %v", uri, err)
 	}
 	return refusal.ErrorCode()
 }

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"fmt"
@@ -11,22 +11,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // sparkS3 writes with one session's Spark and reads with another's, and with
 // clients that have the server's own key.
-func sparkS3(t *testing.T, c *client) {
-	id, bucket := c.start(), "spark-s3"
-	must(c.s3.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
-	c.run(id, `
+func sparkS3(t *testing.T, c *conformance.Client) {
+	id, bucket := c.StartSession(), "spark-s3"
+	conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
+	c.Run(id, `
 rows = spark.range(1000).selectExpr("id", "id % 4 as part", "concat('row ', id) as text")
 spark.conf.set("spark.sql.shuffle.partitions", 2)
 `)
 
 	t.Run("writes every format", func(t *testing.T) {
-		c := c.in(t)
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		conformance.Same(t, "stdout", c.Run(id, `
 for scheme, format in ("s3", "parquet"), ("s3a", "csv"), ("s3n", "json"), ("s3", "orc"):
     path = f"{scheme}://spark-s3/formats/{format}"
     for mode in "overwrite", "append", "overwrite":
@@ -36,7 +37,7 @@ for scheme, format in ("s3", "parquet"), ("s3a", "csv"), ("s3n", "json"), ("s3",
 `), "parquet 1010\ncsv 1010\njson 1010\norc 1010\n")
 		for _, format := range []string{"parquet", "csv", "json", "orc"} {
 			// Hadoop's committers say there which of them it was.
-			if said := c.read(aws.String("s3://spark-s3/formats/" + format + "/_SUCCESS")); !strings.Contains(said, `"committer" : "directory"`) {
+			if said := c.Read(aws.String("s3://spark-s3/formats/" + format + "/_SUCCESS")); !strings.Contains(said, `"committer" : "directory"`) {
 				t.Errorf("%s: %s", format, said)
 			}
 		}
@@ -44,8 +45,8 @@ for scheme, format in ("s3", "parquet"), ("s3a", "csv"), ("s3n", "json"), ("s3",
 	})
 
 	t.Run("partitions are found, and replaced one by one", func(t *testing.T) {
-		c := c.in(t)
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		conformance.Same(t, "stdout", c.Run(id, `
 def counts(path):
     print([tuple(row) for row in spark.read.parquet(path).groupBy("part").count().orderBy("part").collect()])
 
@@ -64,8 +65,8 @@ counts(path)
 	})
 
 	t.Run("tables, and files of RDDs and pandas", func(t *testing.T) {
-		c := c.in(t)
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		conformance.Same(t, "stdout", c.Run(id, `
 import pandas
 rows.write.mode("overwrite").option("path", "s3://spark-s3/table").saveAsTable("on_s3")
 spark.sql("insert into on_s3 select id, part, text from on_s3 where part = 0")
@@ -78,8 +79,8 @@ print(pandas.read_parquet("s3://spark-s3/pandas.parquet").n.sum(), spark.read.pa
 	})
 
 	t.Run("of a write that fails nothing is seen", func(t *testing.T) {
-		c := c.in(t)
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		conformance.Same(t, "stdout", c.Run(id, `
 from pyspark.sql import functions
 rows.write.parquet("s3://spark-s3/failed")
 fails = functions.udf(lambda n: 1 / (n - 999), "double")
@@ -93,8 +94,8 @@ print(spark.read.parquet("s3://spark-s3/failed").count())
 	})
 
 	t.Run("two append to one place at once", func(t *testing.T) {
-		c := c.in(t)
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		conformance.Same(t, "stdout", c.Run(id, `
 from concurrent.futures import ThreadPoolExecutor
 rows.limit(0).write.parquet("s3://spark-s3/shared")
 with ThreadPoolExecutor(3) as threads:
@@ -104,7 +105,7 @@ print(spark.read.parquet("s3://spark-s3/shared").count())
 	})
 
 	t.Run("a thousand small files", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		folder := filepath.Join(c.Home, "objects", bucket, "small+")
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
@@ -114,47 +115,47 @@ print(spark.read.parquet("s3://spark-s3/shared").count())
 				t.Fatal(err)
 			}
 		}
-		same(t, "stdout", c.run(id, `print(spark.read.schema("n long").json("s3://spark-s3/small/").agg({"n": "sum"}).first()[0])`), "499500\n")
+		conformance.Same(t, "stdout", c.Run(id, `print(spark.read.schema("n long").json("s3://spark-s3/small/").agg({"n": "sum"}).first()[0])`), "499500\n")
 	})
 
 	t.Run("another session and other clients read it, and it reads theirs", func(t *testing.T) {
-		c := c.in(t)
-		must(c.s3.PutObject(c.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("put/a b+ü.csv"), Body: strings.NewReader("1,one\n2,two\n")}))(t)
-		other := c.start()
-		same(t, "stdout", c.run(other, `
+		c := c.In(t)
+		conformance.Must(c.S3.PutObject(c.Ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("put/a b+ü.csv"), Body: strings.NewReader("1,one\n2,two\n")}))(t)
+		other := c.StartSession()
+		conformance.Same(t, "stdout", c.Run(other, `
 print(spark.read.parquet("s3://spark-s3/formats/parquet").count(), spark.read.parquet("s3a://spark-s3/partitioned").where("part = 1").count())
 print(spark.read.csv("s3://spark-s3/put/").count())
 `), "1010 3\n2\n")
-		listed := must(c.s3.ListObjectsV2(c.ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("formats/json/part-")}))(t)
+		listed := conformance.Must(c.S3.ListObjectsV2(c.Ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("formats/json/part-")}))(t)
 		lines := 0
 		for _, o := range listed.Contents {
-			lines += strings.Count(c.read(aws.String("s3://"+bucket+"/"+aws.ToString(o.Key))), "\n")
+			lines += strings.Count(c.Read(aws.String("s3://"+bucket+"/"+aws.ToString(o.Key))), "\n")
 		}
-		same(t, "lines of JSON", lines, 1010)
+		conformance.Same(t, "lines of JSON", lines, 1010)
 	})
 
 	t.Run("the server's key is nowhere near a driver", func(t *testing.T) {
-		noRootKey(t, c.in(t), id)
+		noRootKey(t, c.In(t), id)
 	})
 }
 
 // wantNothingHidden checks that a commit has left nothing but its result.
-func wantNothingHidden(t *testing.T, c *client, bucket string) {
+func wantNothingHidden(t *testing.T, c *conformance.Client, bucket string) {
 	t.Helper()
-	listed := must(c.s3.ListObjectsV2(c.ctx, &s3.ListObjectsV2Input{Bucket: &bucket}))(t)
+	listed := conformance.Must(c.S3.ListObjectsV2(c.Ctx, &s3.ListObjectsV2Input{Bucket: &bucket}))(t)
 	for _, o := range listed.Contents {
 		if key := aws.ToString(o.Key); strings.Contains(key, "__magic") || strings.Contains(key, "_temporary") || strings.Contains(key, ".spark-staging") {
 			t.Errorf("left over: %s", key)
 		}
 	}
-	uploads := must(c.s3.ListMultipartUploads(c.ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket}))(t)
+	uploads := conformance.Must(c.S3.ListMultipartUploads(c.Ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket}))(t)
 	for _, u := range uploads.Uploads {
 		t.Errorf("left over: an upload of %s", aws.ToString(u.Key))
 	}
 }
 
-func noRootKey(t *testing.T, c *client, id string) {
-	said := c.run(id, `
+func noRootKey(t *testing.T, c *conformance.Client, id string) {
+	said := c.Run(id, `
 import json, os, re, urllib.request
 print(dict(os.environ), sc.getConf().getAll(), sc._jvm.System.getenv(), sc._jvm.System.getProperties())
 application = f"{sc.uiWebUrl}/api/v1/applications/{sc.applicationId}/environment"
@@ -165,7 +166,7 @@ print("OWN", [part in str(sc.getConf().getAll()) or part in shown for part in ow
 	if !strings.HasSuffix(said, "OWN [False, False]\n") {
 		t.Error("the session's own secrets are among Spark's properties, or on its page")
 	}
-	root := []string{c.env["AWS_ACCESS_KEY_ID"], c.env["AWS_SECRET_ACCESS_KEY"]}
+	root := []string{c.Env["AWS_ACCESS_KEY_ID"], c.Env["AWS_SECRET_ACCESS_KEY"]}
 	clean := func(where, text string) {
 		for _, part := range root {
 			if strings.Contains(text, part) {
@@ -183,7 +184,7 @@ print("OWN", [part in str(sc.getConf().getAll()) or part in shown for part in ow
 	for _, pid := range []int{driver.PID, driver.KernelPID, driver.JVMPID} {
 		for _, file := range []string{"environ", "cmdline"} {
 			path := fmt.Sprintf("/proc/%d/%s", pid, file)
-			text := string(must(os.ReadFile(path))(t))
+			text := string(conformance.Must(os.ReadFile(path))(t))
 			clean(path, text)
 			if file == "cmdline" && strings.Contains(text, own) {
 				t.Errorf("the session's secret is on the command line of %d", pid)

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"context"
@@ -13,24 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // dbt runs testdata/dbt_models.py, and the project in examples/dbt as
 // docs/dbt.md says.
-func dbt(t *testing.T, c *client) {
+func dbt(t *testing.T, c *conformance.Client) {
 	tools := testenv.DBT(t)
 	t.Run("models", func(t *testing.T) {
-		c := c.in(t)
-		c.script(exec.CommandContext(c.ctx, tools.Python, filepath.Join("testdata", "dbt_models.py")))
+		c := c.In(t)
+		c.Script(exec.CommandContext(c.Ctx, tools.Python, filepath.Join("testdata", "dbt_models.py")))
 	})
-	t.Run("project", func(t *testing.T) { dbtProject(t, c.in(t), filepath.Join(tools.Bin, "dbt")) })
+	t.Run("project", func(t *testing.T) { dbtProject(t, c.In(t), filepath.Join(tools.Bin, "dbt")) })
 }
 
 // dbtProject has moto in the place of Glue and STS.
-func dbtProject(t *testing.T, c *client, dbt string) {
+func dbtProject(t *testing.T, c *conformance.Client, dbt string) {
 	project := t.TempDir()
-	if err := os.CopyFS(project, os.DirFS("../examples/dbt")); err != nil {
+	if err := os.CopyFS(project, os.DirFS("../../examples/dbt")); err != nil {
 		t.Fatal(err)
 	}
 	elsewhere := testenv.ServeMoto(t)
@@ -38,10 +39,10 @@ func dbtProject(t *testing.T, c *client, dbt string) {
 	// run gives what `dbt run` prints, which are its errors too.
 	run := func(t *testing.T, wanted int) string {
 		t.Helper()
-		defer c.endSessionsOfDBT()
+		defer endSessionsOfDBT(c)
 		command := exec.CommandContext(t.Context(), dbt, "--no-use-colors", "run")
 		command.Dir, command.Env = project, environment
-		stdout, stderr, status := outcome(t, command)
+		stdout, stderr, status := conformance.Outcome(t, command)
 		if status != wanted {
 			t.Fatalf("dbt run: exit status %d\n%s%s", status, stdout, stderr)
 		}
@@ -57,25 +58,25 @@ func dbtProject(t *testing.T, c *client, dbt string) {
 	}
 	raw := func(name, rows string) {
 		t.Helper()
-		must(c.s3.PutObject(c.ctx, &s3.PutObjectInput{Bucket: aws.String("rides"), Key: aws.String("raw/" + name), Body: strings.NewReader(rows)}))(t)
+		conformance.Must(c.S3.PutObject(c.Ctx, &s3.PutObjectInput{Bucket: aws.String("rides"), Key: aws.String("raw/" + name), Body: strings.NewReader(rows)}))(t)
 	}
-	must(c.s3.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: aws.String("rides")}))(t)
-	trips := string(must(os.ReadFile("../examples/data/trips.csv"))(t))
+	conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: aws.String("rides")}))(t)
+	trips := string(conformance.Must(os.ReadFile("../../examples/data/trips.csv"))(t))
 	raw("trips.csv", trips)
-	session := c.start()
-	c.run(session, `spark.sql("create database rides")`)
+	session := c.StartSession()
+	c.Run(session, `spark.sql("create database rides")`)
 
 	t.Run("has to find its database in Glue", func(t *testing.T) {
 		wantIn(t, run(t, 2), "StartQueryExecution is not served by Hearth")
 	})
-	create := c.shell("aws glue create-database --database-input Name=rides")
+	create := c.Shell("aws glue create-database --database-input Name=rides")
 	create.Env = environment
-	if _, stderr, status := outcome(t, create); status != 0 {
+	if _, stderr, status := conformance.Outcome(t, create); status != 0 {
 		t.Fatal(stderr)
 	}
 	t.Run("makes tables that other sessions read", func(t *testing.T) {
 		wantIn(t, run(t, 0), "OK created python table model rides.trips", "OK created python append model rides.days", "PASS=2 ")
-		same(t, "the tables", c.in(t).run(session, `
+		conformance.Same(t, "the tables", c.In(t).Run(session, `
 print([row.tableName for row in spark.sql("show tables in rides").collect()])
 print(spark.table("rides.trips").count(), spark.table("rides.days").count())
 `), "['days', 'trips']\n720 7\n")
@@ -89,25 +90,25 @@ print(spark.table("rides.trips").count(), spark.table("rides.days").count())
 		}
 		wantIn(t, run(t, 1), "PASS=2 WARN=0 ERROR=1 ", "ZeroDivisionError: division by zero")
 		// What a session has read of a table before, it remembers.
-		same(t, "the tables", c.in(t).run(session, `
+		conformance.Same(t, "the tables", c.In(t).Run(session, `
 for table in "rides.trips", "rides.days":
     spark.catalog.refreshTable(table)
     print(spark.table(table).count(), spark.sql(f"select count(distinct day) from {table}").first()[0])
 `), "721 8\n8 8\n")
 	})
 	t.Run("has its data where other clients read it", func(t *testing.T) {
-		same(t, "stdout", c.in(t).python("dbt_tables.py"), "721 8 8\n")
+		conformance.Same(t, "stdout", c.In(t).Python("dbt_tables.py"), "721 8 8\n")
 	})
 }
 
 // endSessionsOfDBT ends what dbt leaves to its idle timeout.
-func (c *client) endSessionsOfDBT() {
-	c.t.Helper()
-	pages := athena.NewListSessionsPaginator(c.athena, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), StateFilter: types.SessionStateIdle})
+func endSessionsOfDBT(c *conformance.Client) {
+	c.T.Helper()
+	pages := athena.NewListSessionsPaginator(c.Athena, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), StateFilter: types.SessionStateIdle})
 	for pages.HasMorePages() {
-		for _, session := range must(pages.NextPage(context.Background()))(c.t).Sessions {
+		for _, session := range conformance.Must(pages.NextPage(context.Background()))(c.T).Sessions {
 			if strings.HasPrefix(aws.ToString(session.Description), "dbt: ") {
-				must(c.athena.TerminateSession(context.Background(), &athena.TerminateSessionInput{SessionId: session.SessionId}))(c.t)
+				conformance.Must(c.Athena.TerminateSession(context.Background(), &athena.TerminateSessionInput{SessionId: session.SessionId}))(c.T)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-module hearth/conformance/s3suite
+module hearth/conformance/data/s3suite
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"crypto/rand"
@@ -10,19 +10,20 @@ import (
 	"strings"
 	"testing"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // boto3Objects runs testdata/s3_boto3.py.
-func boto3Objects(t *testing.T, c *client) { c.python("s3_boto3.py") }
+func boto3Objects(t *testing.T, c *conformance.Client) { c.Python("s3_boto3.py") }
 
 // awswranglerObjects runs testdata/s3_awswrangler.py.
-func awswranglerObjects(t *testing.T, c *client) { c.python("s3_awswrangler.py") }
+func awswranglerObjects(t *testing.T, c *conformance.Client) { c.Python("s3_awswrangler.py") }
 
 // cliObjects moves files with the AWS CLI, as its users do.
-func cliObjects(t *testing.T, c *client) {
+func cliObjects(t *testing.T, c *conformance.Client) {
 	cli := filepath.Join(testenv.PythonClients(t).Bin, "aws")
-	aws := func(args ...string) string { return c.script(exec.CommandContext(c.ctx, cli, args...)) }
+	aws := func(args ...string) string { return c.Script(exec.CommandContext(c.Ctx, cli, args...)) }
 	content := make([]byte, 17<<20)
 	rand.Read(content)
 	from, to := t.TempDir(), t.TempDir()
@@ -39,40 +40,40 @@ func cliObjects(t *testing.T, c *client) {
 
 	aws("s3", "mb", "s3://cli-objects")
 	aws("s3", "sync", from, "s3://cli-objects/a")
-	same(t, "after sync", names("a/"), "a/folder/empty a/folder/small a/large a/ü +")
+	conformance.Same(t, "after sync", names("a/"), "a/folder/empty a/folder/small a/large a/ü +")
 	if again := aws("s3", "sync", from, "s3://cli-objects/a"); strings.Contains(again, "upload:") {
 		t.Errorf("a second sync uploads what is there: %s", again)
 	}
 	aws("s3", "cp", "s3://cli-objects/a", "s3://cli-objects/b", "--recursive")
 	aws("s3", "mv", "s3://cli-objects/b/folder", "s3://cli-objects/moved", "--recursive")
-	same(t, "after mv", names("b/")+" "+names("moved/"), "b/large b/ü + moved/empty moved/small")
+	conformance.Same(t, "after mv", names("b/")+" "+names("moved/"), "b/large b/ü + moved/empty moved/small")
 	aws("s3", "sync", "s3://cli-objects/b", to)
 	got, err := os.ReadFile(filepath.Join(to, "large"))
 	if err != nil || string(got) != string(content) {
 		t.Errorf("%d bytes came back, %v", len(got), err)
 	}
 	aws("s3", "sync", from, "s3://cli-objects/b", "--delete", "--exclude", "*", "--include", "folder/*")
-	same(t, "after sync --delete", names("b/"), "b/folder/empty b/folder/small b/large b/ü +")
+	conformance.Same(t, "after sync --delete", names("b/"), "b/folder/empty b/folder/small b/large b/ü +")
 
-	upload := exec.CommandContext(c.ctx, cli, "s3", "cp", "-", "s3://cli-objects/stream")
+	upload := exec.CommandContext(c.Ctx, cli, "s3", "cp", "-", "s3://cli-objects/stream")
 	upload.Stdin = strings.NewReader("from a pipe")
-	c.script(upload)
-	same(t, "a stream", aws("s3", "cp", "s3://cli-objects/stream", "-"), "from a pipe")
+	c.Script(upload)
+	conformance.Same(t, "a stream", aws("s3", "cp", "s3://cli-objects/stream", "-"), "from a pipe")
 	config := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(config, []byte("[default]\ns3 =\n  signature_version = s3v4\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	presign := exec.CommandContext(c.ctx, cli, "s3", "presign", "s3://cli-objects/stream")
-	presign.Env = append(c.oneEndpoint(), "AWS_CONFIG_FILE="+config)
-	url, stderr, status := outcome(t, presign)
+	presign := exec.CommandContext(c.Ctx, cli, "s3", "presign", "s3://cli-objects/stream")
+	presign.Env = append(c.OneEndpoint(), "AWS_CONFIG_FILE="+config)
+	url, stderr, status := conformance.Outcome(t, presign)
 	if status != 0 {
 		t.Fatal(stderr)
 	}
-	response := must(http.Get(strings.TrimSpace(url)))(t)
+	response := conformance.Must(http.Get(strings.TrimSpace(url)))(t)
 	response.Body.Close()
-	same(t, "a presigned URL", response.StatusCode, 200)
+	conformance.Same(t, "a presigned URL", response.StatusCode, 200)
 
 	aws("s3", "rm", "s3://cli-objects/a", "--recursive")
-	same(t, "after rm", names("a/"), "")
+	conformance.Same(t, "after rm", names("a/"), "")
 	aws("s3", "rb", "s3://cli-objects", "--force")
 }

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"encoding/json"
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -33,23 +34,23 @@ func sessionKeys(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
 	for _, bucket := range []string{"everybodys", "finance-2026", "finance-open"} {
-		must(c.s3.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
-		must(c.s3.PutObject(c.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("content")}))(t)
+		conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
+		conformance.Must(c.S3.PutObject(c.Ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("content")}))(t)
 	}
-	id := c.start()
+	id := c.StartSession()
 	var key struct{ ID, Secret, Token string }
-	said := c.run(id, `
+	said := c.Run(id, `
 import json, os
 print(json.dumps({"ID": os.environ["AWS_ACCESS_KEY_ID"], "Secret": os.environ["AWS_SECRET_ACCESS_KEY"], "Token": os.environ["AWS_SESSION_TOKEN"]}))
 `)
 	if err := json.Unmarshal([]byte(said), &key); err != nil {
 		t.Fatal(err)
 	}
-	config := aws.Config{Region: c.env["AWS_REGION"], Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token)}
+	config := aws.Config{Region: c.Env["AWS_REGION"], Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token)}
 	own := s3.NewFromConfig(config, func(o *s3.Options) {
-		o.BaseEndpoint, o.UsePathStyle = aws.String(c.env["AWS_ENDPOINT_URL_S3"]), true
+		o.BaseEndpoint, o.UsePathStyle = aws.String(c.Env["AWS_ENDPOINT_URL_S3"]), true
 	})
 	read := func(bucket string) error {
 		_, err := own.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("key")})
@@ -57,7 +58,7 @@ print(json.dumps({"ID": os.environ["AWS_ACCESS_KEY_ID"], "Secret": os.environ["A
 	}
 
 	t.Run("its code reads and writes by the environment alone", func(t *testing.T) {
-		same(t, "stdout", c.in(t).run(id, `
+		conformance.Same(t, "stdout", c.In(t).Run(id, `
 from pyarrow import fs
 store, _ = fs.FileSystem.from_uri("s3://everybodys")
 with store.open_output_stream("everybodys/written") as f:
@@ -66,8 +67,8 @@ print(store.open_input_stream("everybodys/written").read(), store.open_input_str
 `), "b'by pyarrow' b'content'\n")
 	})
 	t.Run("a bucket of another workgroup is refused", func(t *testing.T) {
-		c := c.in(t)
-		said := c.run(id, `
+		c := c.In(t)
+		said := c.Run(id, `
 def refusal(act):
     try:
         act()
@@ -83,32 +84,32 @@ print(refusal(lambda: store.copy_file("finance-2026/key", "everybodys/stolen")))
 				t.Errorf("refused with %s", line)
 			}
 		}
-		same(t, "refusals", strings.Count(said, "\n"), 3)
-		_, err := own.GetObject(c.ctx, &s3.GetObjectInput{Bucket: aws.String("finance-2026"), Key: aws.String("key")})
+		conformance.Same(t, "refusals", strings.Count(said, "\n"), 3)
+		_, err := own.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: aws.String("finance-2026"), Key: aws.String("key")})
 		wantS3(t, err, "AccessDenied", "Bucket finance-2026 is not for sessions of workgroup primary")
 	})
 	t.Run("and not listed", func(t *testing.T) {
 		var names []string
-		for _, b := range must(own.ListBuckets(t.Context(), &s3.ListBucketsInput{}))(t).Buckets {
+		for _, b := range conformance.Must(own.ListBuckets(t.Context(), &s3.ListBucketsInput{}))(t).Buckets {
 			names = append(names, aws.ToString(b.Name))
 		}
-		same(t, "the buckets", strings.Join(names, " "), "everybodys finance-open hearth")
+		conformance.Same(t, "the buckets", strings.Join(names, " "), "everybodys finance-open hearth")
 	})
 	t.Run("it opens no other door", func(t *testing.T) {
-		api := athena.NewFromConfig(config, func(o *athena.Options) { o.BaseEndpoint = aws.String(c.env["AWS_ENDPOINT_URL_ATHENA"]) })
+		api := athena.NewFromConfig(config, func(o *athena.Options) { o.BaseEndpoint = aws.String(c.Env["AWS_ENDPOINT_URL_ATHENA"]) })
 		_, err := api.GetSession(t.Context(), &athena.GetSessionInput{SessionId: &id})
 		wantS3(t, err, "UnrecognizedClientException", "")
 	})
 	t.Run("it is good after a restart, and not after the session's end", func(t *testing.T) {
-		c := c.in(t)
+		c := c.In(t)
 		c.Kill()
 		c.Start()
 		if err := read("everybodys"); err != nil {
 			t.Error(err)
 		}
-		must(c.athena.TerminateSession(c.ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
-		c.awaitSession(id, types.SessionStateTerminated)
-		_, err := own.GetObject(c.ctx, &s3.GetObjectInput{Bucket: aws.String("everybodys"), Key: aws.String("key")})
+		conformance.Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+		c.AwaitSession(id, types.SessionStateTerminated)
+		_, err := own.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: aws.String("everybodys"), Key: aws.String("key")})
 		wantS3(t, err, "ExpiredToken", id)
 	})
 }

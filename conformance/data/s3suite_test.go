@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -42,8 +43,8 @@ func s3Suite(t *testing.T, binary string) {
 		}
 		ran++
 	}
-	same(t, "tests that ran", ran, len(args)-1)
-	testenv.Printed(t, filepath.Join("..", "docs", "s3-compatibility.md"), "suite", suiteTable(groups))
+	conformance.Same(t, "tests that ran", ran, len(args)-1)
+	testenv.Printed(t, filepath.Join("..", "..", "docs", "s3-compatibility.md"), "suite", suiteTable(groups))
 }
 
 // notOffered is the reason of tests of what Hearth leaves out.
@@ -57,7 +58,7 @@ type suiteGroup struct {
 }
 
 func readSuite(t *testing.T) []suiteGroup {
-	text := must(os.ReadFile(filepath.Join("testdata", "s3suite.txt")))(t)
+	text := conformance.Must(os.ReadFile(filepath.Join("testdata", "s3suite.txt")))(t)
 	var groups []suiteGroup
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)

@@ -1,4 +1,4 @@
-package conformance
+package data
 
 import (
 	"maps"
@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"hearth"
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -27,9 +28,9 @@ func tableFormats(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
 	bucket := "lake"
-	must(c.s3.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
+	conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
 	with := func(properties map[string]string) func(*athena.StartSessionInput) {
 		return func(request *athena.StartSessionInput) { request.EngineConfiguration.SparkProperties = properties }
 	}
@@ -38,12 +39,12 @@ func tableFormats(t *testing.T, binary string) {
 		"spark.sql.catalog.spark_catalog":         "org.apache.iceberg.spark.SparkSessionCatalog",
 		"spark.sql.catalog.spark_catalog.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
 	}
-	first, second := c.launch(), c.launch()
-	c.awaitSession(first, types.SessionStateIdle)
-	c.awaitSession(second, types.SessionStateIdle)
-	c.run(first, `spark.sql("create database trade")`)
+	first, second := c.Launch(), c.Launch()
+	c.AwaitSession(first, types.SessionStateIdle)
+	c.AwaitSession(second, types.SessionStateIdle)
+	c.Run(first, `spark.sql("create database trade")`)
 	for _, id := range []string{first, second} {
-		c.run(id, `
+		c.Run(id, `
 spark.conf.set("spark.sql.shuffle.partitions", 2)
 spark.conf.set("spark.databricks.delta.snapshotPartitions", 2)
 
@@ -65,25 +66,25 @@ rows(f"select * from {table} version as of 1 order by id")`},
 	} {
 		for place, location := range map[string]string{"in the warehouse": "", "on S3": "s3://lake/"} {
 			t.Run(format.name+" "+place, func(t *testing.T) {
-				c := c.in(t)
+				c := c.In(t)
 				table, at := format.table, ""
 				if location != "" {
 					table += "_s3"
 					at = "location '" + location + format.name + "'"
 				}
-				c.run(first, `
+				c.Run(first, `
 table = "`+table+`"
 spark.sql(f"""create table {table} (id bigint, item string) using `+format.name+` `+at+` tblproperties ('delta.checkpointInterval' = '2')""")
 spark.sql(f"insert into {table} values (1, 'one'), (2, 'two')")
 `)
-				same(t, "the second reads and merges", c.run(second, `
+				conformance.Same(t, "the second reads and merges", c.Run(second, `
 table = "`+table+`"
 rows(f"select * from {table} order by id")
 merge(table, (2, "zwei"), (3, "drei"))
 rows(f"select * from {table} order by id")
 `), "[(1, 'one'), (2, 'two')]\n[(1, 'one'), (2, 'zwei'), (3, 'drei')]\n")
 				operations := map[string]string{"Iceberg": "[('append',), ('overwrite',)]", "Delta": "[('CREATE TABLE',), ('WRITE',), ('MERGE',)]"}[format.name]
-				same(t, "the first reads it, and what was before", c.run(first, `
+				conformance.Same(t, "the first reads it, and what was before", c.Run(first, `
 rows(f"select * from {table} order by id")
 `+format.history), "[(1, 'one'), (2, 'zwei'), (3, 'drei')]\n"+operations+"\n[(1, 'one'), (2, 'two')]\n")
 			})
@@ -92,7 +93,7 @@ rows(f"select * from {table} order by id")
 
 	// changes has both sessions change a table at the same time, each as often as
 	// it takes for three of its changes to be answered well.
-	changes := func(c *client, change string) {
+	changes := func(c *conformance.Client, change string) {
 		code := func(who string) string {
 			return `
 who, done = "` + who + `", 0
@@ -106,29 +107,29 @@ while done < 3:
 print(done)
 `
 		}
-		both := []string{c.begin(first, code("a")), c.begin(second, code("b"))}
+		both := []string{c.Begin(first, code("a")), c.Begin(second, code("b"))}
 		for _, id := range both {
-			got := c.ended(id)
-			same(c.t, "stdout", c.read(got.Result.StdOutS3Uri), "3\n")
+			got := c.Ended(id)
+			conformance.Same(c.T, "stdout", c.Read(got.Result.StdOutS3Uri), "3\n")
 		}
 	}
 	t.Run("two sessions merge into an Iceberg table at once, and nothing is lost", func(t *testing.T) {
-		c := c.in(t)
-		c.run(first, `
+		c := c.In(t)
+		c.Run(first, `
 spark.sql("create table iceberg.trade.counts (who string, n int) using iceberg")
 spark.sql("insert into iceberg.trade.counts values ('a', 0), ('b', 0)")
 `)
 		changes(c, `spark.sql(f"merge into iceberg.trade.counts t using (select '{who}' who) s on t.who = s.who when matched then update set t.n = t.n + 1")`)
-		same(t, "stdout", c.run(first, `rows("select * from iceberg.trade.counts order by who")`), "[('a', 3), ('b', 3)]\n")
+		conformance.Same(t, "stdout", c.Run(first, `rows("select * from iceberg.trade.counts order by who")`), "[('a', 3), ('b', 3)]\n")
 	})
 	t.Run("two sessions insert into a Delta table at once, and nothing is lost", func(t *testing.T) {
-		c := c.in(t)
-		c.run(first, `spark.sql("create table trade.votes (who string) using delta location 's3://lake/votes' tblproperties ('delta.checkpointInterval' = '2')")`)
+		c := c.In(t)
+		c.Run(first, `spark.sql("create table trade.votes (who string) using delta location 's3://lake/votes' tblproperties ('delta.checkpointInterval' = '2')")`)
 		changes(c, `spark.sql(f"insert into trade.votes values ('{who}')")`)
-		same(t, "stdout", c.run(second, `rows("select who, count(*) from trade.votes group by who order by who")`), "[('a', 3), ('b', 3)]\n")
+		conformance.Same(t, "stdout", c.Run(second, `rows("select who, count(*) from trade.votes group by who order by who")`), "[('a', 3), ('b', 3)]\n")
 	})
 	t.Run("of two that write one entry of Delta's log, one is refused", func(t *testing.T) {
-		same(t, "stdout", c.in(t).run(first, `
+		conformance.Same(t, "stdout", c.In(t).Run(first, `
 import threading
 from py4j.protocol import Py4JJavaError
 
@@ -153,40 +154,40 @@ print(all(race(f"{folder}/{n}.json") for folder in ("s3://lake/race", "file:`+t.
 	})
 	t.Run("Delta's log has checkpoints", func(t *testing.T) {
 		log := filepath.Join(c.Home, "warehouse/trade.db/delta/_delta_log")
-		last := must(os.ReadFile(filepath.Join(log, "_last_checkpoint")))(t)
-		for place, said := range map[string]string{"in the warehouse": string(last), "on S3": c.in(t).read(aws.String("s3://lake/Delta/_delta_log/_last_checkpoint"))} {
+		last := conformance.Must(os.ReadFile(filepath.Join(log, "_last_checkpoint")))(t)
+		for place, said := range map[string]string{"in the warehouse": string(last), "on S3": c.In(t).Read(aws.String("s3://lake/Delta/_delta_log/_last_checkpoint"))} {
 			if !strings.Contains(said, `"version":2`) {
 				t.Errorf("%s: %s", place, said)
 			}
 		}
-		if left := must(filepath.Glob(filepath.Join(log, ".*.tmp")))(t); len(left) > 0 {
+		if left := conformance.Must(filepath.Glob(filepath.Join(log, ".*.tmp")))(t); len(left) > 0 {
 			t.Errorf("left over: %v", left)
 		}
-		must(os.Stat(filepath.Join(log, "00000000000000000002.checkpoint.parquet")))(t)
+		conformance.Must(os.Stat(filepath.Join(log, "00000000000000000002.checkpoint.parquet")))(t)
 	})
 	t.Run("Delta's Python module is there", func(t *testing.T) {
-		same(t, "stdout", c.in(t).run(second, `
+		conformance.Same(t, "stdout", c.In(t).Run(second, `
 from delta.tables import DeltaTable
 print(DeltaTable.forName(spark, "trade.delta").toDF().count(), DeltaTable.isDeltaTable(spark, "s3://lake/Delta"))
 `), "3 True\n")
 	})
 	t.Run("Athena's properties work but for Glue's catalog", func(t *testing.T) {
-		c := c.in(t)
-		id := c.start(with(documented))
-		same(t, "stdout", c.run(id, `
+		c := c.In(t)
+		id := c.StartSession(with(documented))
+		conformance.Same(t, "stdout", c.Run(id, `
 spark.sql("merge into trade.iceberg_s3 t using (select 4 id, 'four' item) s on t.id = s.id when not matched then insert *")
 spark.sql("create table trade.plain as select 1 one")
 print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(), spark.table("iceberg.trade.iceberg").count())
 `), "4 1 3\n")
-		same(t, "the first", c.run(first, `print(spark.table("iceberg.trade.iceberg_s3").count(), spark.table("trade.plain").count())`), "4 1\n")
+		conformance.Same(t, "the first", c.Run(first, `print(spark.table("iceberg.trade.iceberg_s3").count(), spark.table("trade.plain").count())`), "4 1\n")
 
 		glue := maps.Clone(documented)
 		glue["spark.sql.catalog.spark_catalog.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
-		c.failed(c.launch(with(glue)), "Leave the property out: the tables are then in this server's catalog.")
+		c.Failed(c.Launch(with(glue)), "Leave the property out: the tables are then in this server's catalog.")
 	})
 	t.Run("a workgroup without formats says what it lacks", func(t *testing.T) {
-		c := c.in(t)
-		c.failed(c.launch(func(request *athena.StartSessionInput) {
+		c := c.In(t)
+		c.Failed(c.Launch(func(request *athena.StartSessionInput) {
 			request.WorkGroup = aws.String(hearth.WorkGroupSpark35)
 			request.EngineConfiguration = &types.EngineConfiguration{Classifications: []types.Classification{{Name: aws.String(hearth.ClassificationSparkDefaults), Properties: documented}}}
 		}), `table_formats = ["iceberg"]`)
