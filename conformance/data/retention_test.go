@@ -1,6 +1,7 @@
 package data
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 )
 
 // retention lets results of ended sessions take little, and looks for them when
-// the next server has begun.
+// the next server has begun, two hours later by the record.
 func retention(t *testing.T, binary string) {
 	home := t.TempDir()
 	settings := "light_drivers = true\nmax_results = \"8k\"\n"
@@ -41,6 +42,11 @@ func retention(t *testing.T, binary string) {
 		t.Fatal(err)
 	}
 	c.Stop()
+	record := conformance.Must(sql.Open("sqlite", filepath.Join(home, "hearth.db")))(t)
+	conformance.Must(record.ExecContext(c.Ctx, "UPDATE sessions SET ended_at = ended_at - ?", (2 * time.Hour).Microseconds()))(t)
+	if err := record.Close(); err != nil {
+		t.Fatal(err)
+	}
 	c.Start()
 
 	old := awaitReason(c, calculations[0].CalculationExecutionId)
