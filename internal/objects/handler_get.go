@@ -129,6 +129,13 @@ func describeChecksum(header http.Header, c *Checksum) {
 	header.Set("X-Amz-Checksum-Type", c.kind())
 }
 
+func withoutChecksum(header http.Header) {
+	for algorithm := range checksums {
+		header.Del(checksumHeader(algorithm))
+	}
+	header.Del("X-Amz-Checksum-Type")
+}
+
 // rangeOfPart gives the range of a part by its number, "" for all of an object
 // that is empty. An object that was put in one piece is its own first part.
 func (o *Object) rangeOfPart(text string) (string, error) {
@@ -166,6 +173,9 @@ type refusals struct {
 }
 
 func (w *refusals) WriteHeader(status int) {
+	if status >= http.StatusMultipleChoices {
+		withoutChecksum(w.Header()) // SDKs hold whatever comes with one to it
+	}
 	switch status {
 	case http.StatusPreconditionFailed:
 		w.refuse(errCondition)
