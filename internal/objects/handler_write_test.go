@@ -200,6 +200,7 @@ func TestHandler_CopyObject(t *testing.T) {
 	})
 	for name, c := range map[string]struct{ source, header, value, code string }{
 		"no source":                {"hearth", "", "", "InvalidArgument"},
+		"an empty source":          {"", "", "", "InvalidArgument"},
 		"a source that is no text": {"hearth/%zz", "", "", "InvalidArgument"},
 		"a source that is absent":  {"hearth/absent", "", "", "NoSuchKey"},
 		"a bucket that is absent":  {"elsewhere/a", "", "", "NoSuchBucket"},

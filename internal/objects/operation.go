@@ -48,7 +48,7 @@ func objectOperation(r *http.Request, query url.Values) string {
 	if noun := subresource(query, objectSubresources); noun != "" {
 		return verbs[r.Method] + noun
 	}
-	copies := r.Header.Get("X-Amz-Copy-Source") != ""
+	_, copies := r.Header["X-Amz-Copy-Source"] // an empty one is a wrong source, and no wish for an empty object
 	switch r.Method {
 	case http.MethodGet:
 		if query.Has("uploadId") {
