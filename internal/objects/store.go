@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"hearth"
@@ -197,7 +198,8 @@ func (s *Store) openFile(file, key string) (*Object, error) {
 
 // openLocked is openFile for who has the file's lock.
 func (s *Store) openLocked(file, key string) (*Object, error) {
-	f, err := s.root.Open(file)
+	// Somebody else's pipe would keep whoever opens it, and the lock.
+	f, err := s.root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -389,6 +390,14 @@ func TestStore_ForeignFile(t *testing.T) {
 		}
 		if got := stat(t, s, "edited.txt"); got.ETag != etag("and after") || got.Size != 9 {
 			t.Errorf("info %+v", got)
+		}
+	})
+	t.Run("that is a pipe is none, and keeps nobody", func(t *testing.T) {
+		if err := syscall.Mkfifo(filepath.Join(dir, "hearth", "pipe"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(t.Context(), "hearth", "pipe"); hearth.KindOf(err) != hearth.KindNotFound {
+			t.Error(err)
 		}
 	})
 	t.Run("of a name that no key has is none", func(t *testing.T) {
