@@ -66,9 +66,10 @@ func (s Store) properties(bundle string) map[string]string {
 		hadoop + "fs.s3a.attempts.maximum": "7",
 		hadoop + "fs.s3a.retry.limit":      "5",
 	}
+	// Hadoop's other kind of file system for S3A takes no scheme but s3a. Streams,
+	// which prefer it, use this one where there is no other.
 	for _, scheme := range []string{"s3", "s3n"} {
 		p[hadoop+"fs."+scheme+".impl"] = "org.apache.hadoop.fs.s3a.S3AFileSystem"
-		p[hadoop+"fs.AbstractFileSystem."+scheme+".impl"] = "org.apache.hadoop.fs.s3a.S3A"
 		p[hadoop+"mapreduce.outputcommitter.factory.scheme."+scheme] = "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
 	}
 	if s.Endpoint != "" {

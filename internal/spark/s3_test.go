@@ -34,6 +34,15 @@ func TestStore(t *testing.T) {
 			t.Errorf("the endpoint is %s", settings[endpoint])
 		}
 	})
+	t.Run("has one kind of file system for s3 and s3n", func(t *testing.T) {
+		settings := engine.settings(launch, t.TempDir(), store)
+		for _, scheme := range []string{"s3", "s3n"} {
+			own, other := settings[hadoop+"fs."+scheme+".impl"], settings[hadoop+"fs.AbstractFileSystem."+scheme+".impl"]
+			if own != "org.apache.hadoop.fs.s3a.S3AFileSystem" || other != "" {
+				t.Errorf("%s is %q and %q", scheme, own, other)
+			}
+		}
+	})
 	t.Run("gives way to the session's own", func(t *testing.T) {
 		launch := launch
 		launch.Properties = map[string]string{endpoint: "https://s3.example", key: "AKIA"}
