@@ -78,9 +78,28 @@ func (m *Main) ask(g *globals, do func(context.Context, *client) error) error {
 		return err
 	}
 	if c.locate == nil {
-		c.locate = locate
+		c.locate = func(ctx context.Context) (string, error) { return awaitServer(ctx, locate) }
 	}
 	return do(ctx, c)
+}
+
+// awaitServer finds the server of a command that has found one before: one that
+// is restarted comes back.
+func awaitServer(ctx context.Context, locate func(context.Context) (string, error)) (string, error) {
+	again := time.NewTicker(hostInterval)
+	defer again.Stop()
+	patience := time.Now().Add(hostPatience)
+	for {
+		address, err := locate(ctx)
+		if hearth.KindOf(err) != hearth.KindUnavailable || time.Now().After(patience) {
+			return address, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-again.C:
+		}
+	}
 }
 
 // locateServer is for commands that need a server and do not become one.

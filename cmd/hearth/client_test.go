@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"hearth"
 	"hearth/internal/athena"
@@ -110,6 +111,43 @@ func TestClient_call(t *testing.T) {
 		gone := httptest.NewServer(http.NotFoundHandler())
 		gone.Close()
 		if _, err := dial(t, gone).call(t.Context(), "GetSession", session, nil); !errors.Is(err, errNoServer) {
+			t.Error(err)
+		}
+	})
+}
+
+func Test_awaitServer(t *testing.T) {
+	t.Run("finds the one that comes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			looks := 0
+			address, err := awaitServer(t.Context(), func(context.Context) (string, error) {
+				if looks++; looks < 20 {
+					return "", hearth.Errorf(hearth.KindUnavailable, "No server.")
+				}
+				return "here", nil
+			})
+			if address != "here" || err != nil {
+				t.Errorf("%s, %v", address, err)
+			}
+		})
+	})
+	t.Run("gives up when none does", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			_, err := awaitServer(t.Context(), func(context.Context) (string, error) {
+				return "", hearth.Errorf(hearth.KindUnavailable, "No server.")
+			})
+			if hearth.KindOf(err) != hearth.KindUnavailable {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("ends with its caller", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := awaitServer(ctx, func(context.Context) (string, error) {
+			cancel()
+			return "", hearth.Errorf(hearth.KindUnavailable, "No server.")
+		})
+		if !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})
