@@ -12,10 +12,10 @@ import (
 	"hearth"
 )
 
-// logStore holds LogStore, compiled.
+// deltaJar holds LogStore and Catalog, compiled.
 //
 //go:embed java/delta.jar
-var logStore []byte
+var deltaJar []byte
 
 // format is what drivers get for the tables of a format.
 type format struct {
@@ -26,41 +26,24 @@ type format struct {
 	python     bool              // the first jar has Python modules in it, too
 	classes    string            // what the names of its catalogs' classes begin with
 	extensions string            // what Spark's SQL gets for it
-	catalog    string            // the class that is spark_catalog with it
+	catalog    string            // the class that is spark_catalog with it alone
 	properties map[string]string // more
 }
 
 // tableFormats are the newest that are made for Spark 3.5. There is one
-// spark_catalog, and with both formats it is the last one's: Delta's catalog
-// works in no other place, and Iceberg's also by a name of its own.
+// spark_catalog: with both formats it is Catalog, which has both. Delta is the
+// first, so that Spark applies its rules first: one of Iceberg's fails for an
+// update of a table of Delta that is still there as such.
 //
 // Delta's log is kept by LogStore where Delta's own would lose commits.
 var tableFormats = []format{
-	{
-		name:  hearth.Iceberg,
-		title: "Iceberg 1.12.0",
-		jars: []jar{
-			mavenJar("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"),
-		},
-		java:       17,
-		classes:    "org.apache.iceberg.",
-		extensions: "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-		catalog:    "org.apache.iceberg.spark.SparkSessionCatalog",
-		properties: map[string]string{
-			"spark.sql.catalog.iceberg": "org.apache.iceberg.spark.SparkCatalog",
-			// What another session commits is seen at once. Iceberg would keep a table as
-			// it was read first, as long as it is read every 30 seconds.
-			"spark.sql.catalog.iceberg.cache-enabled":       "false",
-			"spark.sql.catalog.spark_catalog.cache-enabled": "false",
-		},
-	},
 	{
 		name:  hearth.Delta,
 		title: "Delta 3.3.3",
 		jars: []jar{
 			mavenJar("io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"),
 			mavenJar("io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"),
-			ownJar("hearth-delta", logStore),
+			ownJar("hearth-delta", deltaJar),
 		},
 		java:       8,
 		python:     true,
@@ -72,6 +55,22 @@ var tableFormats = []format{
 			"spark.delta.logStore.s3.impl":   "hearth.LogStore",
 			"spark.delta.logStore.s3a.impl":  "hearth.LogStore",
 			"spark.delta.logStore.s3n.impl":  "hearth.LogStore",
+		},
+	},
+	{
+		name:  hearth.Iceberg,
+		title: "Iceberg 1.12.0",
+		jars: []jar{
+			mavenJar("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"),
+		},
+		java:       17,
+		classes:    "org.apache.iceberg.",
+		extensions: "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+		catalog:    "org.apache.iceberg.spark.SparkSessionCatalog",
+		properties: map[string]string{
+			// What another session commits is seen at once. Iceberg would keep a table as
+			// it was read first, as long as it is read every 30 seconds.
+			"spark.sql.catalog.spark_catalog.cache-enabled": "false",
 		},
 	},
 }

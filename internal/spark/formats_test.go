@@ -177,11 +177,10 @@ const (
 
 func TestEngine_FormatSettings(t *testing.T) {
 	const (
-		iceberg      = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
-		delta        = "io.delta.sql.DeltaSparkSessionExtension"
-		icebergs     = "org.apache.iceberg.spark.SparkSessionCatalog"
-		deltas       = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
-		namedCatalog = "spark.sql.catalog.iceberg"
+		iceberg  = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+		delta    = "io.delta.sql.DeltaSparkSessionExtension"
+		icebergs = "org.apache.iceberg.spark.SparkSessionCatalog"
+		deltas   = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 	)
 	for _, c := range []struct {
 		name       string
@@ -190,11 +189,9 @@ func TestEngine_FormatSettings(t *testing.T) {
 		want       map[string]string // "" is none
 	}{
 		{"no format", knowing(), nil, map[string]string{extensions: "", sparkCatalog: ""}},
-		{"Iceberg", knowing(hearth.Iceberg), nil, map[string]string{extensions: iceberg, sparkCatalog: icebergs, namedCatalog: "org.apache.iceberg.spark.SparkCatalog"}},
-		{"Delta", knowing(hearth.Delta), nil, map[string]string{extensions: delta, sparkCatalog: deltas, namedCatalog: ""}},
-		{"both", knowing(hearth.Delta, hearth.Iceberg), nil, map[string]string{
-			extensions: iceberg + "," + delta, sparkCatalog: deltas, namedCatalog: "org.apache.iceberg.spark.SparkCatalog",
-		}},
+		{"Iceberg", knowing(hearth.Iceberg), nil, map[string]string{extensions: iceberg, sparkCatalog: icebergs}},
+		{"Delta", knowing(hearth.Delta), nil, map[string]string{extensions: delta, sparkCatalog: deltas}},
+		{"both", knowing(hearth.Iceberg, hearth.Delta), nil, map[string]string{extensions: delta + "," + iceberg, sparkCatalog: "hearth.Catalog"}},
 		{
 			"the session's own", knowing(hearth.Delta),
 			map[string]string{extensions: "org.example.Other", sparkCatalog: "org.example.Catalog"},

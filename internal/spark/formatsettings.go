@@ -31,6 +31,9 @@ func (e *Engine) formatSettings(properties map[string]string) (beneath, above ma
 	if len(extensions) == 0 {
 		return beneath, above
 	}
+	if len(e.formats) > 1 {
+		beneath[catalogs+"spark_catalog"] = "hearth.Catalog" // it has the tables of both
+	}
 	beneath["spark.sql.extensions"] = strings.Join(extensions, ",")
 	if properties["spark.delta.logStore.class"] != "" { // Delta takes that one or these
 		maps.DeleteFunc(beneath, func(name, _ string) bool { return strings.HasPrefix(name, "spark.delta.logStore.") })

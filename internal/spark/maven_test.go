@@ -207,12 +207,12 @@ func TestEngines_Install_RepairsJars(t *testing.T) {
 // TestOwnJars proves that the jars in this package are their sources, compiled.
 // Run internal/spark/java/compile.py with an engine's Python to make one again.
 func TestOwnJars(t *testing.T) {
-	engine := realFormats(t, hearth.Delta)
-	for source, jar := range map[string][]byte{"CommitProtocol.java": commitProtocol, "LogStore.java": logStore} {
-		t.Run(source, func(t *testing.T) {
+	engine := realFormats(t, hearth.TableFormats()...)
+	for sources, jar := range map[string][]byte{"CommitProtocol.java": commitProtocol, "LogStore.java,Catalog.java": deltaJar} {
+		t.Run(sources, func(t *testing.T) {
 			made := filepath.Join(t.TempDir(), "made.jar")
 			others := slices.DeleteFunc(slices.Clone(engine.ClassPath), func(file string) bool { return strings.HasPrefix(file, engine.SparkHome) })
-			compile := exec.CommandContext(t.Context(), engine.Python.Program, append([]string{filepath.Join("java", "compile.py"), source, made}, others...)...)
+			compile := exec.CommandContext(t.Context(), engine.Python.Program, append([]string{filepath.Join("java", "compile.py"), sources, made}, others...)...)
 			compile.Env = append(os.Environ(), "JAVA_HOME="+engine.Java.Home, "SPARK_HOME="+engine.SparkHome)
 			if out, err := compile.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -222,7 +222,7 @@ func TestOwnJars(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(classes(t, content), classes(t, jar)) {
-				t.Errorf("the jar is not java/%s, compiled", source)
+				t.Errorf("the jar is not %s of java/, compiled", sources)
 			}
 		})
 	}
