@@ -59,7 +59,7 @@ def merge(table, *pairs):
 	}
 
 	for _, format := range []struct{ name, table, history string }{
-		{"Iceberg", "iceberg.trade.iceberg", `rows(f"select operation from {table}.snapshots order by committed_at")
+		{"Iceberg", "trade.iceberg", `rows(f"select operation from {table}.snapshots order by committed_at")
 rows(f"select * from {table} version as of {spark.sql(f'select snapshot_id from {table}.snapshots order by committed_at').first()[0]} order by id")`},
 		{"Delta", "trade.delta", `print([(row.operation,) for row in spark.sql(f"describe history {table}").orderBy("version").collect()])
 rows(f"select * from {table} version as of 1 order by id")`},
@@ -116,11 +116,11 @@ print(done)
 	t.Run("two sessions merge into an Iceberg table at once, and nothing is lost", func(t *testing.T) {
 		c := c.In(t)
 		c.Run(first, `
-spark.sql("create table iceberg.trade.counts (who string, n int) using iceberg")
-spark.sql("insert into iceberg.trade.counts values ('a', 0), ('b', 0)")
+spark.sql("create table trade.counts (who string, n int) using iceberg")
+spark.sql("insert into trade.counts values ('a', 0), ('b', 0)")
 `)
-		changes(c, `spark.sql(f"merge into iceberg.trade.counts t using (select '{who}' who) s on t.who = s.who when matched then update set t.n = t.n + 1")`)
-		conformance.Same(t, "stdout", c.Run(first, `rows("select * from iceberg.trade.counts order by who")`), "[('a', 3), ('b', 3)]\n")
+		changes(c, `spark.sql(f"merge into trade.counts t using (select '{who}' who) s on t.who = s.who when matched then update set t.n = t.n + 1")`)
+		conformance.Same(t, "stdout", c.Run(first, `rows("select * from trade.counts order by who")`), "[('a', 3), ('b', 3)]\n")
 	})
 	t.Run("two sessions insert into a Delta table at once, and nothing is lost", func(t *testing.T) {
 		c := c.In(t)
@@ -152,6 +152,64 @@ def race(path):
 print(all(race(f"{folder}/{n}.json") for folder in ("s3://lake/race", "file:`+t.TempDir()+`") for n in range(10)))
 `), "True\n")
 	})
+	t.Run("each format's own statements, for its tables and no others", func(t *testing.T) {
+		c := c.In(t)
+		c.Run(first, `
+for format in ("iceberg", "delta", "parquet"):
+    spark.sql(f"create table trade.{format}_own using {format} as select 1 id, 'one' item")
+    spark.range(2).write.format(format).mode("overwrite").saveAsTable(f"trade.{format}_saved")
+for format in ("iceberg", "delta"):
+    table = f"trade.{format}_own"
+    spark.sql(f"create or replace table {table} using {format} as select id, 'new' item from range(4)")
+    spark.sql(f"update {table} set item = 'changed' where id < 2")
+    spark.sql(f"delete from {table} where id = 0")
+    spark.sql(f"alter table {table} add columns (more int)")
+spark.sql("create table trade.defaults (a int, b int default 2) using delta tblproperties ('delta.feature.allowColumnDefaults' = 'supported')")
+spark.sql("insert into trade.defaults (a) values (1)")
+spark.sql("optimize trade.delta_own")
+spark.sql("call spark_catalog.system.expire_snapshots(table => 'trade.iceberg_own', older_than => timestamp '2100-01-01')")
+`)
+		conformance.Same(t, "the second", c.Run(second, `
+import os
+
+for format in ("iceberg", "delta", "parquet"):
+    rows(f"select * from trade.{format}_own order by id")
+    print(spark.table(f"trade.{format}_saved").count())
+rows("select * from trade.defaults")
+print([row.operation for row in spark.sql("describe history trade.delta_own").orderBy("version").collect()])
+rows("select * from trade.delta_own version as of 0")
+rows("select count(*) from trade.iceberg_own.snapshots")
+for refused in ("create or replace table trade.iceberg_own using delta as select 1 a", "create or replace table trade.delta_own using iceberg as select 1 a",
+                "create table trade.other (a int, b int default 2) using iceberg"):
+    try:
+        spark.sql(refused)
+    except Exception as error:
+        print(any(why in str(error) for why in ("not a Delta table", "Not an iceberg table", "has a default value")))
+for table in ("iceberg_own", "delta_own", "parquet_own", "delta_saved", "parquet_saved"):
+    rows(f"select count(*) from trade.{table}")
+    spark.sql(f"drop table trade.{table}")
+print(sorted(name for name in os.listdir(spark.conf.get("spark.sql.warehouse.dir").removeprefix("file:") + "/trade.db") if name.endswith(("_own", "_saved"))))
+`), `[(1, 'changed', None), (2, 'new', None), (3, 'new', None)]
+2
+[(1, 'changed', None), (2, 'new', None), (3, 'new', None)]
+2
+[(1, 'one')]
+2
+[(1, 2)]
+['CREATE TABLE AS SELECT', 'CREATE OR REPLACE TABLE AS SELECT', 'UPDATE', 'DELETE', 'ADD COLUMNS', 'OPTIMIZE']
+[(1, 'one')]
+[(1,)]
+True
+True
+True
+[(3,)]
+[(3,)]
+[(1,)]
+[(2,)]
+[(2,)]
+['iceberg_own', 'iceberg_saved']
+`)
+	})
 	t.Run("Delta's log has checkpoints", func(t *testing.T) {
 		log := filepath.Join(c.Home, "warehouse/trade.db/delta/_delta_log")
 		last := conformance.Must(os.ReadFile(filepath.Join(log, "_last_checkpoint")))(t)
@@ -177,9 +235,9 @@ print(DeltaTable.forName(spark, "trade.delta").toDF().count(), DeltaTable.isDelt
 		conformance.Same(t, "stdout", c.Run(id, `
 spark.sql("merge into trade.iceberg_s3 t using (select 4 id, 'four' item) s on t.id = s.id when not matched then insert *")
 spark.sql("create table trade.plain as select 1 one")
-print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(), spark.table("iceberg.trade.iceberg").count())
+print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(), spark.table("trade.iceberg").count())
 `), "4 1 3\n")
-		conformance.Same(t, "the first", c.Run(first, `print(spark.table("iceberg.trade.iceberg_s3").count(), spark.table("trade.plain").count())`), "4 1\n")
+		conformance.Same(t, "the first", c.Run(first, `print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count())`), "4 1\n")
 
 		glue := maps.Clone(documented)
 		glue["spark.sql.catalog.spark_catalog.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
