@@ -138,7 +138,7 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
 		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
 		Console:        pages,
-		Objects:        objects.Handler(s.objects, objects.Options{Region: settings.Region, Log: s.log, Allow: allow(settings)}),
+		Objects:        objects.Handler(s.objects, objects.Options{Account: settings.Account, Region: settings.Region, Log: s.log, Allow: allow(settings)}),
 		Keys:           s.keys,
 		S3Keys:         access.SessionKeys{Keys: s.keys, Session: s.sessions.Session},
 		Account:        settings.Account,

@@ -47,8 +47,8 @@ type Config struct {
 	// share it. Default: $HEARTH_ENGINES, or else engines in $HEARTH_HOME.
 	Engines string `toml:"engines"`
 
-	// Account is the AWS account id, 12 digits, that stands in ARNs. Default:
-	// 123456789012.
+	// Account is the AWS account id, 12 digits, that stands in ARNs and that
+	// buckets belong to. Default: 123456789012.
 	Account string `toml:"account"`
 
 	// Region is the one that requests have to be signed for. Default:

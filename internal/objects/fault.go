@@ -20,6 +20,7 @@ const (
 	noSuchVersion     fault = "NoSuchVersion"
 	bucketExists      fault = "BucketAlreadyOwnedByYou"
 	invalidBucketName fault = "InvalidBucketName"
+	invalidOwner      fault = "InvalidBucketOwnerAWSAccountID"
 	illegalLocation   fault = "IllegalLocationConstraintException"
 	malformedXML      fault = "MalformedXML"
 	invalidURI        fault = "InvalidURI"
@@ -56,6 +57,7 @@ var faults = map[fault]struct {
 	noSuchVersion:     {hearth.KindNotFound, http.StatusNotFound},
 	bucketExists:      {hearth.KindExists, http.StatusConflict},
 	invalidBucketName: {hearth.KindInvalid, http.StatusBadRequest},
+	invalidOwner:      {hearth.KindInvalid, http.StatusBadRequest},
 	illegalLocation:   {hearth.KindInvalid, http.StatusBadRequest},
 	malformedXML:      {hearth.KindInvalid, http.StatusBadRequest},
 	invalidURI:        {hearth.KindInvalid, http.StatusBadRequest},

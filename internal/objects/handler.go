@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,9 +16,9 @@ import (
 
 // Options are what a Handler needs beside the store.
 type Options struct {
-	// Region is the one of all buckets.
-	Region string
-	Log    *slog.Logger
+	// Account and Region are those of all buckets.
+	Account, Region string
+	Log             *slog.Logger
 
 	// Allow tells whether who asks may use a bucket. A copy is asked for its
 	// source's too, and a bucket that may not be used is not listed. An error of
@@ -35,14 +36,14 @@ func Handler(s *Store, o Options) http.Handler {
 			return faultf(accessDenied, "Nobody may use bucket %s.", bucket)
 		}
 	}
-	return &handler{store: s, region: o.Region, log: o.Log, allow: o.Allow}
+	return &handler{store: s, account: o.Account, region: o.Region, log: o.Log, allow: o.Allow}
 }
 
 type handler struct {
-	store  *Store
-	region string
-	log    *slog.Logger
-	allow  func(ctx context.Context, bucket string) error
+	store           *Store
+	account, region string
+	log             *slog.Logger
+	allow           func(ctx context.Context, bucket string) error
 }
 
 // operations are those of S3 that are served.
@@ -94,6 +95,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, bucket, key stri
 		if err := h.admit(r, bucket); err != nil {
 			return err
 		}
+		if name != "CreateBucket" { // which names no owner
+			if err := h.checkOwner(r, "X-Amz-Expected-Bucket-Owner", bucket); err != nil {
+				return err
+			}
+		}
 	}
 	return operate(h, w, r, bucket, key)
 }
@@ -105,6 +111,24 @@ func (h *handler) admit(r *http.Request, bucket string) error {
 		return err
 	}
 	return h.allow(r.Context(), bucket)
+}
+
+var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+
+// checkOwner checks that a bucket belongs to the account that a header expects.
+// One that is not there belongs to nobody.
+func (h *handler) checkOwner(r *http.Request, header, bucket string) error {
+	expected := r.Header.Get(header)
+	switch {
+	case r.Header[header] == nil, expected == h.account:
+		return nil
+	case !accountPattern.MatchString(expected):
+		return faultf(invalidOwner, "%s is %q; it has to be the id of an AWS account, 12 digits.", strings.ToLower(header), expected)
+	}
+	if _, err := h.store.Bucket(r.Context(), bucket); err != nil {
+		return err
+	}
+	return faultf(accessDenied, "Bucket %s belongs to account %s, and %s is %s.", bucket, h.account, strings.ToLower(header), expected)
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {

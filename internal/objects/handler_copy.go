@@ -25,6 +25,9 @@ func (h *handler) source(r *http.Request) (bucket string, o *Object, err error) 
 	if err := h.admit(r, bucket); err != nil {
 		return "", nil, err
 	}
+	if err := h.checkOwner(r, "X-Amz-Source-Expected-Bucket-Owner", bucket); err != nil {
+		return "", nil, err
+	}
 	if o, err = h.store.Read(r.Context(), bucket, key); err != nil {
 		return "", nil, err
 	}
