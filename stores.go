@@ -105,6 +105,9 @@ func (s Stores) Remove(ctx context.Context, uri string) error {
 
 // of gives the store of a URI. What is none is the built-in store's to refuse.
 func (s Stores) of(uri string) Objects {
-	bucket, _, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
-	return s.ByName[s.Buckets.Store(bucket)]
+	store := BuiltIn
+	if at, err := ParseLocation(uri); err == nil {
+		store = s.Buckets.Store(at.Bucket)
+	}
+	return s.ByName[store]
 }

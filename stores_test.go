@@ -100,7 +100,7 @@ func TestStores(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(disk) != 3 || disk[0] != "s3://hearth/lake-1/a" || len(lake) != 9 {
+	if len(disk) != 9 || disk[0] != "s3://hearth/lake-1/a" || len(lake) != 3 {
 		t.Errorf("the disk was asked for %q, the lake for %q", disk, lake)
 	}
 }

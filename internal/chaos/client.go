@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -138,9 +137,12 @@ func whole(answer any) string {
 
 // object reads an object of an s3:// location.
 func (a *api) object(ctx context.Context, uri string) (string, error) {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+	at, err := hearth.ParseLocation(uri)
+	if err != nil {
+		return "", err
+	}
 	return try(ctx, a, func(ctx context.Context) (string, error) {
-		object, err := a.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		object, err := a.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.Bucket, Key: &at.Key})
 		if err != nil {
 			return "", err
 		}

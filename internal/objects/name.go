@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"hearth"
 )
 
 const (
@@ -20,16 +18,6 @@ const (
 	metaMark   = "%meta"
 	bucketFile = ".%bucket"
 )
-
-// parseURI takes an s3:// URI apart.
-func parseURI(uri string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(uri, "s3://")
-	bucket, key, found := strings.Cut(rest, "/")
-	if !ok || !found || bucket == "" {
-		return "", "", hearth.Errorf(hearth.KindInvalid, "%q is not the URI of an object; it has to look like s3://bucket/key.", uri)
-	}
-	return bucket, key, nil
-}
 
 func checkKey(key string) error {
 	switch {

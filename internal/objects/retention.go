@@ -12,20 +12,20 @@ var _ hearth.Disposer = (*Store)(nil)
 
 // Holds reports whether an s3:// URI is in a bucket of the store.
 func (s *Store) Holds(uri string) bool {
-	bucket, _, err := parseURI(uri)
+	at, err := hearth.ParseLocation(uri)
 	if err == nil {
-		_, err = s.bucket(bucket)
+		_, err = s.bucket(at.Bucket)
 	}
 	return err == nil
 }
 
 // Size gives the bytes of an object, 0 when there is none.
 func (s *Store) Size(ctx context.Context, uri string) (int64, error) {
-	bucket, key, err := parseURI(uri)
+	at, err := hearth.ParseLocation(uri)
 	if err != nil {
 		return 0, err
 	}
-	info, err := s.stat(path.Join(bucket, filePath(key)), key)
+	info, err := s.stat(path.Join(at.Bucket, filePath(at.Key)), at.Key)
 	if isNotExist(err) {
 		return 0, nil
 	}
@@ -34,11 +34,11 @@ func (s *Store) Size(ctx context.Context, uri string) (int64, error) {
 
 // Remove removes an object. That there is none is no error.
 func (s *Store) Remove(ctx context.Context, uri string) error {
-	bucket, key, err := parseURI(uri)
+	at, err := hearth.ParseLocation(uri)
 	if err != nil {
 		return err
 	}
-	outcomes, err := s.Delete(ctx, bucket, Deletion{Key: key})
+	outcomes, err := s.Delete(ctx, at.Bucket, Deletion{Key: at.Key})
 	if hearth.KindOf(err) == hearth.KindNotFound {
 		return nil
 	}

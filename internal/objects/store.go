@@ -100,11 +100,11 @@ func (o *Object) Close() error { return o.file.Close() }
 // Check tells whether Put would take an object (see hearth.Objects). It makes
 // the key that the object would be encrypted with.
 func (s *Store) Check(_ context.Context, o hearth.Object) error {
-	bucket, key, err := parseURI(o.URI)
+	at, err := hearth.ParseLocation(o.URI)
 	if err != nil {
 		return err
 	}
-	_, err = s.check(bucket, key, o.Encryption)
+	_, err = s.check(at.Bucket, at.Key, o.Encryption)
 	return err
 }
 
@@ -126,21 +126,21 @@ func (s *Store) check(bucket, key string, e *hearth.Encryption) (*masterKey, err
 // Put writes an object under an s3:// URI (see hearth.Objects). It returns
 // KindNotFound when there is no such bucket.
 func (s *Store) Put(ctx context.Context, o hearth.Object, content io.Reader) error {
-	bucket, key, err := parseURI(o.URI)
+	at, err := hearth.ParseLocation(o.URI)
 	if err != nil {
 		return err
 	}
-	_, err = s.Write(ctx, bucket, key, Draft{ContentType: o.ContentType, Encryption: o.Encryption}, content)
+	_, err = s.Write(ctx, at.Bucket, at.Key, Draft{ContentType: o.ContentType, Encryption: o.Encryption}, content)
 	return err
 }
 
 // Open opens the object of an s3:// URI (see hearth.Objects).
 func (s *Store) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
-	bucket, key, err := parseURI(uri)
+	at, err := hearth.ParseLocation(uri)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.open(bucket, key)
+	o, err := s.open(at.Bucket, at.Key)
 	if err != nil {
 		return nil, err // a nil *Object is not a nil io.ReadSeekCloser
 	}
@@ -246,7 +246,7 @@ func (s *Store) object(f *os.File, stat fs.FileInfo, file, key string) (*Object,
 
 // uriOf is the URI of the object in file.
 func uriOf(file, key string) string {
-	return "s3://" + bucketOf(file) + "/" + key
+	return hearth.Location{Bucket: bucketOf(file), Key: key}.String()
 }
 
 // bucketOf is the bucket of the object in file.
@@ -256,7 +256,7 @@ func bucketOf(file string) string {
 }
 
 func noKey(bucket, key string) error {
-	return faultf(noSuchKey, "There is no object s3://%s/%s.", bucket, key)
+	return faultf(noSuchKey, "There is no object %s.", hearth.Location{Bucket: bucket, Key: key})
 }
 
 func (s *Store) lock(file string) *sync.RWMutex {

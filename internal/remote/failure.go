@@ -95,7 +95,7 @@ func (e credentialsError) Unwrap() error { return e.error }
 // failure makes the error of a request that failed; err may be nil. What the
 // store said stays for the log: it tells more of the server's account than a
 // user of Hearth need know.
-func (s *Store) failure(ctx context.Context, err error, at address) error {
+func (s *Store) failure(ctx context.Context, err error, at hearth.Location) error {
 	if err == nil {
 		return nil
 	}
@@ -119,8 +119,8 @@ func (s *Store) failure(ctx context.Context, err error, at address) error {
 	} else {
 		code = "the connection broke"
 	}
-	if m == noObject && at.key == "" {
+	if m == noObject && at.Key == "" {
 		m = noBucket
 	}
-	return &hearth.Error{Kind: m.kind, Message: fmt.Sprintf(m.words, s.name, s.endpoint, at, at.bucket, code), Err: err}
+	return &hearth.Error{Kind: m.kind, Message: fmt.Sprintf(m.words, s.name, s.endpoint, at, at.Bucket, code), Err: err}
 }

@@ -17,11 +17,11 @@ import (
 // kinds it returns KindDenied, which stores also answer for an object that is
 // not there to those who may not list its bucket.
 func (s *Store) Open(ctx context.Context, uri string) (io.ReadSeekCloser, error) {
-	at, err := parse(uri)
+	at, err := locate(uri)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.bucket, Key: &at.key})
+	answer, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.Bucket, Key: &at.Key})
 	if err != nil {
 		return nil, s.failure(ctx, err, at)
 	}
@@ -37,7 +37,7 @@ func (s *Store) Open(ctx context.Context, uri string) (io.ReadSeekCloser, error)
 type object struct {
 	ctx   context.Context
 	store *Store
-	at    address
+	at    hearth.Location
 	size  int64
 	etag  string
 
@@ -97,7 +97,7 @@ func (o *object) position() error {
 	}
 	o.Close()
 	answer, err := o.store.client.GetObject(o.ctx, &s3.GetObjectInput{
-		Bucket: &o.at.bucket, Key: &o.at.key, IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", o.next)),
+		Bucket: &o.at.Bucket, Key: &o.at.Key, IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", o.next)),
 	})
 	if err != nil {
 		return o.store.failure(o.ctx, err, o.at)

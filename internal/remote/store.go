@@ -14,7 +14,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -128,25 +127,22 @@ func unredirected(client aws.HTTPClient) aws.HTTPClient {
 	}
 }
 
-// address is where an object is.
-type address struct{ bucket, key string }
-
-func (a address) String() string { return "s3://" + a.bucket + "/" + a.key }
-
 const maxKey = 1024 // bytes; S3's limit
 
-func parse(uri string) (address, error) {
-	rest, ok := strings.CutPrefix(uri, "s3://")
-	bucket, key, found := strings.Cut(rest, "/")
+// locate gives where the object of a URI is to be.
+func locate(uri string) (hearth.Location, error) {
+	at, err := hearth.ParseLocation(uri)
 	switch {
-	case !ok || !found || bucket == "" || key == "":
-		return address{}, hearth.Errorf(hearth.KindInvalid, "%q is not the URI of an object; it has to look like s3://bucket/key.", uri)
-	case len(key) > maxKey:
-		return address{}, hearth.Errorf(hearth.KindInvalid, "The key of %.80s… is %d bytes long; at most %d are possible.", uri, len(key), maxKey)
-	case !utf8.ValidString(key):
-		return address{}, hearth.Errorf(hearth.KindInvalid, "The key of %q is not valid UTF-8.", uri)
+	case err != nil:
+		return at, err
+	case at.Key == "":
+		return at, hearth.Errorf(hearth.KindInvalid, "%q names no object; it has to look like s3://bucket/key.", uri)
+	case len(at.Key) > maxKey:
+		return at, hearth.Errorf(hearth.KindInvalid, "The key of %.80s… is %d bytes long; at most %d are possible.", uri, len(at.Key), maxKey)
+	case !utf8.ValidString(at.Key):
+		return at, hearth.Errorf(hearth.KindInvalid, "The key of %q is not valid UTF-8.", uri)
 	}
-	return address{bucket, key}, nil
+	return at, nil
 }
 
 // checkPatience is how long Check waits for the store: somebody waits for it.
@@ -177,10 +173,10 @@ func (s *Store) Reach(ctx context.Context, bucket string) error {
 	defer cancel()
 	if bucket == "" {
 		_, err := s.client.ListBuckets(asking, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)})
-		return s.failure(ctx, err, address{})
+		return s.failure(ctx, err, hearth.Location{})
 	}
 	_, err := s.client.HeadBucket(asking, &s3.HeadBucketInput{Bucket: &bucket})
-	return s.failure(ctx, err, address{bucket: bucket})
+	return s.failure(ctx, err, hearth.Location{Bucket: bucket})
 }
 
 // Put writes an object (see hearth.Objects). Beside its kinds it returns

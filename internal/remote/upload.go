@@ -47,7 +47,7 @@ func fill(ctx context.Context, buffer *part, content io.Reader) (text []byte, la
 
 // putWhole puts an object by one request.
 func (s *Store) putWhole(ctx context.Context, o hearth.Object, text []byte) error {
-	at, err := parse(o.URI)
+	at, err := locate(o.URI)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *Store) putWhole(ctx context.Context, o hearth.Object, text []byte) erro
 		return err
 	}
 	answer, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &at.bucket, Key: &at.key, ContentType: given(o.ContentType),
+		Bucket: &at.Bucket, Key: &at.Key, ContentType: given(o.ContentType),
 		Body: bytes.NewReader(text), ContentLength: aws.Int64(int64(len(text))), ContentMD5: md5Of(text),
 		ServerSideEncryption: e.method, SSEKMSKeyId: e.key,
 		ACL: acl(o.ACL), ExpectedBucketOwner: given(o.BucketOwner),
@@ -70,13 +70,13 @@ func (s *Store) putWhole(ctx context.Context, o hearth.Object, text []byte) erro
 // upload is a multipart upload that has begun.
 type upload struct {
 	store *Store
-	at    address
+	at    hearth.Location
 	owner *string
 	id    *string
 }
 
 func (s *Store) begin(ctx context.Context, o hearth.Object) (upload, error) {
-	at, err := parse(o.URI)
+	at, err := locate(o.URI)
 	if err != nil {
 		return upload{}, err
 	}
@@ -85,7 +85,7 @@ func (s *Store) begin(ctx context.Context, o hearth.Object) (upload, error) {
 		return upload{}, err
 	}
 	answer, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &at.bucket, Key: &at.key, ContentType: given(o.ContentType),
+		Bucket: &at.Bucket, Key: &at.Key, ContentType: given(o.ContentType),
 		ServerSideEncryption: e.method, SSEKMSKeyId: e.key,
 		ACL: acl(o.ACL), ExpectedBucketOwner: given(o.BucketOwner),
 	})
@@ -107,7 +107,7 @@ func (u upload) send(ctx context.Context, buffer *part, text []byte, content io.
 	for last := false; ; {
 		number := aws.Int32(int32(len(sent) + 1))
 		answer, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: &u.at.bucket, Key: &u.at.key, UploadId: u.id, PartNumber: number, ExpectedBucketOwner: u.owner,
+			Bucket: &u.at.Bucket, Key: &u.at.Key, UploadId: u.id, PartNumber: number, ExpectedBucketOwner: u.owner,
 			Body: bytes.NewReader(text), ContentLength: aws.Int64(int64(len(text))), ContentMD5: md5Of(text),
 		})
 		if err != nil {
@@ -128,7 +128,7 @@ func (u upload) send(ctx context.Context, buffer *part, text []byte, content io.
 		}
 	}
 	_, err := u.store.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.at.bucket, Key: &u.at.key, UploadId: u.id, ExpectedBucketOwner: u.owner,
+		Bucket: &u.at.Bucket, Key: &u.at.Key, UploadId: u.id, ExpectedBucketOwner: u.owner,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: sent},
 	})
 	return u.store.failure(ctx, err, u.at)
@@ -138,7 +138,7 @@ func (u upload) send(ctx context.Context, buffer *part, text []byte, content io.
 // clears it, which nobody else is kept from by that.
 func (u upload) abort(ctx context.Context) {
 	u.store.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket: &u.at.bucket, Key: &u.at.key, UploadId: u.id, ExpectedBucketOwner: u.owner,
+		Bucket: &u.at.Bucket, Key: &u.at.Key, UploadId: u.id, ExpectedBucketOwner: u.owner,
 	})
 }
 
@@ -163,7 +163,7 @@ func encryptionOf(o hearth.Object) (encryption, error) {
 
 // confirm refuses a store that says nothing of the encryption that it was asked
 // for: some take the request and leave the content as it is.
-func (s *Store) confirm(at address, asked encryption, done types.ServerSideEncryption) error {
+func (s *Store) confirm(at hearth.Location, asked encryption, done types.ServerSideEncryption) error {
 	if asked.method == "" || asked.method == done {
 		return nil
 	}

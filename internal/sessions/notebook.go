@@ -3,7 +3,6 @@ package sessions
 import (
 	"context"
 	"io"
-	"strings"
 
 	"hearth"
 )
@@ -39,7 +38,11 @@ func (s *Service) ImportNotebook(ctx context.Context, principal string, r hearth
 // fetchNotebook reads one byte more than a notebook may have, to know that it
 // has too many.
 func (s *Service) fetchNotebook(ctx context.Context, location string) (string, error) {
-	file, err := s.objects.Open(ctx, strings.Replace(location, "S3://", "s3://", 1))
+	at, err := hearth.ParseLocation(location)
+	if err != nil {
+		return "", err
+	}
+	file, err := s.objects.Open(ctx, at.String())
 	if err != nil {
 		return "", err
 	}
