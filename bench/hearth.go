@@ -123,10 +123,10 @@ type status struct {
 	}
 }
 
-// session starts a session and waits until it is IDLE.
-func (s *server) session(ctx context.Context) (string, error) {
+// session starts a session with properties of Spark, and waits until it is IDLE.
+func (s *server) session(ctx context.Context, properties map[string]string) (string, error) {
 	var started struct{ SessionId, State string }
-	input := map[string]any{"WorkGroup": hearth.WorkGroupPrimary, "EngineConfiguration": map[string]any{"MaxConcurrentDpus": 2}}
+	input := map[string]any{"WorkGroup": hearth.WorkGroupPrimary, "EngineConfiguration": map[string]any{"MaxConcurrentDpus": 2, "SparkProperties": properties}}
 	if err := s.call(ctx, "StartSession", "", input, &started); err != nil {
 		return "", err
 	}

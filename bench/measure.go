@@ -87,7 +87,7 @@ func (b *bench) coldStarts(ctx context.Context, o options) ([]figure, error) {
 		plain = append(plain, milliseconds(took))
 
 		begin := time.Now()
-		session, err := b.hearth.session(ctx)
+		session, err := b.hearth.session(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func (b *bench) coldStarts(ctx context.Context, o options) ([]figure, error) {
 
 // roundTrips measures submit to result in one warm session.
 func (b *bench) roundTrips(ctx context.Context, o options) ([]figure, error) {
-	session, err := b.hearth.session(ctx)
+	session, err := b.hearth.session(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (b *bench) polls(ctx context.Context, o options) ([]figure, error) {
 		return nil, err
 	}
 	defer end(moto)
-	session, err := b.hearth.session(ctx)
+	session, err := b.hearth.session(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -13,34 +13,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 const (
 	smallObject  = 4 << 10
 	smallObjects = 10_000
-	largeObject  = 1 << 30
-	partOfLarge  = 16 << 20
-	partsAtOnce  = 4
 	bucket       = "bench"
 )
 
 // objectStore is an S3 server and what was measured of it.
 type objectStore struct {
 	name    string
+	server  *server
 	client  *s3.Client
 	figures map[string][]float64
 }
 
 func newObjectStore(name string, s *server) *objectStore {
-	return &objectStore{name, s3.New(s3.Options{
+	return &objectStore{name, s, s3.New(s3.Options{
 		BaseEndpoint: &s.address, Region: region, UsePathStyle: true, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(s.keys.AccessKeyID, s.keys.SecretAccessKey, ""),
 	}), make(map[string][]float64)}
 }
 
-// objects measures Hearth's S3 API beside versitygw's with the same client. They
-// take turns, so that whatever else the machine does meets both.
+func (s *objectStore) makeBucket(ctx context.Context, name string) error {
+	if _, err := s.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name}); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return nil
+}
+
+// objects measures Hearth's S3 API beside versitygw's, with the same clients.
 func (b *bench) objects(ctx context.Context, o options) ([]figure, error) {
 	gateway, err := b.startVersitygw(ctx)
 	if err != nil {
@@ -48,10 +51,21 @@ func (b *bench) objects(ctx context.Context, o options) ([]figure, error) {
 	}
 	defer gateway.stop()
 	peer, us := newObjectStore("versitygw", gateway), newObjectStore("hearth", b.hearth)
+	figures, err := objectsBySDK(ctx, o, peer, us)
+	if err != nil {
+		return nil, err
+	}
+	bySpark, err := b.objectsBySpark(ctx, o, peer, us)
+	return append(figures, bySpark...), err
+}
+
+// objectsBySDK has the two stores take turns, so that whatever else the machine
+// does meets both.
+func objectsBySDK(ctx context.Context, o options, peer, us *objectStore) ([]figure, error) {
 	stores := []*objectStore{peer, us}
 	for _, store := range stores {
-		if _, err := store.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
-			return nil, fmt.Errorf("%s: %w", store.name, err)
+		if err := store.makeBucket(ctx, bucket); err != nil {
+			return nil, err
 		}
 	}
 
@@ -67,9 +81,18 @@ func (b *bench) objects(ctx context.Context, o options) ([]figure, error) {
 		measures = append(
 			measures,
 			objectMeasure{"list 10,000 keys, page by page", "ms", listSmall},
-			objectMeasure{"put 1 GiB in one request", "MB/s", putLarge},
-			objectMeasure{"put 1 GiB in parts of 16 MiB, 4 at once", "MB/s", putLargeInParts},
-			objectMeasure{"get 1 GiB", "MB/s", getLarge},
+			objectMeasure{"put 1 GiB in one request", "MB/s", large.put},
+			objectMeasure{"put 1 GiB in parts of 16 MiB, 4 at once", "MB/s", large.putInParts},
+			objectMeasure{"get 1 GiB", "MB/s", large.get},
+		)
+	}
+	for range o.runs {
+		measures = append(
+			measures,
+			objectMeasure{"put 4 GiB in parts of 8 MiB, 4 at once", "MB/s", huge.putInParts},
+			objectMeasure{"get 4 GiB", "MB/s", huge.get},
+			objectMeasure{"get 4 GiB in ranges of 8 MiB, 4 at once", "MB/s", huge.getInRanges},
+			objectMeasure{"delete 4 GiB", "ms", huge.remove},
 		)
 	}
 	var order []objectMeasure
@@ -91,7 +114,8 @@ func (b *bench) objects(ctx context.Context, o options) ([]figure, error) {
 		floor := figureOf(peer.name+": "+m.what, m.unit, peer.figures[m.what])
 		figures = append(figures, floor, figureOf(us.name+": "+m.what, m.unit, us.figures[m.what]).over(floor))
 	}
-	return figures, nil
+	memory, err := peakMemory(peer, us)
+	return append(figures, memory...), err
 }
 
 // objectMeasure gives one value each time.
@@ -163,79 +187,4 @@ func listSmall(ctx context.Context, client *s3.Client) (float64, error) {
 		return 0, fmt.Errorf("%d keys are listed, of %d", keys, smallObjects)
 	}
 	return milliseconds(time.Since(begin)), nil
-}
-
-var largeKey = aws.String("large")
-
-// block is repeated to make a large content.
-var block = func() []byte {
-	b := make([]byte, 1<<20)
-	for i := range b {
-		b[i] = byte(i * i >> 8)
-	}
-	return b
-}()
-
-type repeated struct{}
-
-func (repeated) ReadAt(p []byte, at int64) (int, error) {
-	n := 0
-	for n < len(p) {
-		n += copy(p[n:], block[(at+int64(n))%int64(len(block)):])
-	}
-	return n, nil
-}
-
-func rateOfLarge(begin time.Time) float64 { return largeObject / 1e6 / time.Since(begin).Seconds() }
-
-func putLarge(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
-	_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: largeKey, Body: io.NewSectionReader(repeated{}, 0, largeObject)})
-	return rateOfLarge(begin), err
-}
-
-func putLargeInParts(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
-	upload, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: aws.String(bucket), Key: largeKey, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32})
-	if err != nil {
-		return 0, err
-	}
-	parts := make([]types.CompletedPart, largeObject/partOfLarge)
-	failures := make([]error, partsAtOnce)
-	var next atomic.Int64
-	var uploading sync.WaitGroup
-	for i := range partsAtOnce {
-		uploading.Go(func() {
-			for failures[i] == nil {
-				n := int(next.Add(1)) - 1
-				if n >= len(parts) {
-					return
-				}
-				part, err := client.UploadPart(ctx, &s3.UploadPartInput{
-					Bucket: aws.String(bucket), Key: largeKey, UploadId: upload.UploadId, PartNumber: aws.Int32(int32(n + 1)),
-					Body: io.NewSectionReader(repeated{}, int64(n)*partOfLarge, partOfLarge), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-				})
-				if failures[i] = err; err == nil {
-					parts[n] = types.CompletedPart{PartNumber: aws.Int32(int32(n + 1)), ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32}
-				}
-			}
-		})
-	}
-	uploading.Wait()
-	if err := errors.Join(failures...); err != nil {
-		return 0, err
-	}
-	_, err = client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: aws.String(bucket), Key: largeKey, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
-	})
-	return rateOfLarge(begin), err
-}
-
-func getLarge(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
-	n, err := get(ctx, client, largeKey)
-	if err == nil && n != largeObject {
-		err = fmt.Errorf("%d bytes came, of %d", n, largeObject)
-	}
-	return rateOfLarge(begin), err
 }
