@@ -52,8 +52,6 @@ func authorizationOf(r *http.Request, query url.Values, presigned bool) (authori
 		return fromHeader(header[0], r.Header.Get("X-Amz-Date"))
 	case inQuery:
 		return fromQuery(query)
-	case presigned && query.Has("AWSAccessKeyId"): // version 2: boto3's default for S3
-		return authorization{}, fault(FaultIncomplete, "Signature Version 2 is not supported; presign with "+algorithm+", in boto3 with Config(signature_version='s3v4').")
 	}
 	return authorization{}, fault(FaultMissing, "Request is missing Authentication Token")
 }

@@ -72,6 +72,9 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, fault(FaultIncomplete, "The query string cannot be parsed.")
 	}
+	if s3 && query.Has(keyParameter) && len(r.Header["Authorization"]) == 0 {
+		return v.verifyVersion2(r, query)
+	}
 	a, refusal := authorizationOf(r, query, s3)
 	if refusal != nil {
 		return Identity{}, refusal
@@ -83,14 +86,9 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	if refusal != nil {
 		return Identity{}, refusal
 	}
-	token := sessionToken(r, query, a)
-	secret, err := v.Secret(r.Context(), a.credential.accessKeyID, token)
-	switch {
-	case errors.Is(err, ErrUnknownKey):
-		return Identity{}, fault(FaultUnknownKey, "The security token included in the request is invalid.")
-	case errors.Is(err, ErrInvalidToken):
-		return Identity{}, fault(FaultInvalidToken, "The provided token is malformed or otherwise invalid.")
-	case err != nil:
+	identity := Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region, SessionToken: sessionToken(r, query, a)}
+	secret, err := v.secretOf(r, identity)
+	if err != nil {
 		return Identity{}, err
 	}
 
@@ -108,17 +106,30 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	key := v.keys.signingKey(secret, a.credential)
 	signature := hex.EncodeToString(mac(key, toSign))
 	if !hmac.Equal([]byte(signature), []byte(a.signature)) {
-		return Identity{}, &Error{
-			Fault:            FaultMismatch,
-			Message:          "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-			CanonicalRequest: canonical,
-			StringToSign:     toSign,
-		}
+		refusal := mismatch()
+		refusal.CanonicalRequest, refusal.StringToSign = canonical, toSign
+		return Identity{}, refusal
 	}
 	if refusal := v.settle(r, declared, &chunkSeal{key, a.date, a.credential.scope(), signature}); refusal != nil {
 		return Identity{}, refusal
 	}
-	return Identity{AccessKeyID: a.credential.accessKeyID, Region: a.credential.region, SessionToken: token}, nil
+	return identity, nil
+}
+
+func mismatch() *Error {
+	return fault(FaultMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+}
+
+// secretOf gives the secret of a key, or why it has none.
+func (v *Verifier) secretOf(r *http.Request, who Identity) (string, error) {
+	secret, err := v.Secret(r.Context(), who.AccessKeyID, who.SessionToken)
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return "", fault(FaultUnknownKey, "The security token included in the request is invalid.")
+	case errors.Is(err, ErrInvalidToken):
+		return "", fault(FaultInvalidToken, "The provided token is malformed or otherwise invalid.")
+	}
+	return secret, err
 }
 
 // sessionToken is the token of temporary credentials. It is signed where it
@@ -183,10 +194,7 @@ func (v *Verifier) checkHeaders(r *http.Request, a authorization) *Error {
 }
 
 func (v *Verifier) checkTime(a authorization) *Error {
-	now := time.Now().UTC()
-	if v.Now != nil {
-		now = v.Now().UTC()
-	}
+	now := v.now()
 	oldest := now.Add(-MaxSkew)
 	if a.presigned() {
 		oldest = now.Add(-a.lifetime)
@@ -203,6 +211,13 @@ func (v *Verifier) checkTime(a authorization) *Error {
 			a.date, newest.Format(timeFormat), now.Format(timeFormat)))
 	}
 	return nil
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now != nil {
+		return v.Now().UTC()
+	}
+	return time.Now().UTC()
 }
 
 func stringToSign(date string, c credential, canonical string) string {

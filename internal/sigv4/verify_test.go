@@ -461,16 +461,6 @@ func TestVerifier_PresignedURL(t *testing.T) {
 		_, err := verifier("s3").Verify(r)
 		wantFault(t, err, sigv4.FaultIncomplete)
 	})
-	t.Run("of version 2", func(t *testing.T) {
-		r, err := http.NewRequest("GET", "https://example.com/bucket/key?AWSAccessKeyId=x&Signature=y&Expires=1", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = verifier("s3").Verify(received(t, r))
-		if wantFault(t, err, sigv4.FaultIncomplete); !strings.Contains(err.Error(), "s3v4") {
-			t.Error(err)
-		}
-	})
 	t.Run("at the API", func(t *testing.T) {
 		_, err := verifier("athena").Verify(presign(t, "GET", "/", now))
 		wantFault(t, err, sigv4.FaultMissing)

@@ -127,12 +127,18 @@ for checksums in [{}, {"ChecksumAlgorithm": "SHA256"}, {"ChecksumAlgorithm": "CR
     assert read("parts") == content[: (6 << 20) + 1]
     assert refusal(s3.abort_multipart_upload, **complete) == "NoSuchUpload"
 
-# Presigned.
-url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "presigned", "ContentType": "text/plain"})
-put = urllib.request.Request(url, b"by a URL", {"Content-Type": "text/plain"}, method="PUT")
-assert urllib.request.urlopen(put).status == 200
-url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "presigned"})
-assert urllib.request.urlopen(url).read() == b"by a URL"
+# Presigned, with either version of signatures; boto3's own choice here is 2.
+for signer in boto3.client("s3"), boto3.client("s3", config=once):
+    url = signer.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "presigned", "ContentType": "text/plain"})
+    put = urllib.request.Request(url, b"by a URL", {"Content-Type": "text/plain"}, method="PUT")
+    assert urllib.request.urlopen(put).status == 200
+    as_html = {"Bucket": bucket, "Key": "presigned", "ResponseContentType": "text/html"}
+    url = signer.generate_presigned_url("get_object", as_html)
+    with urllib.request.urlopen(url) as answer:
+        assert (answer.read(), answer.headers["Content-Type"]) == (b"by a URL", "text/html")
+    url = signer.generate_presigned_url("list_objects_v2", {"Bucket": bucket, "Prefix": "presigned"})
+    assert b"<Key>presigned</Key>" in urllib.request.urlopen(url).read()
+    assert signer.delete_object(Bucket=bucket, Key="presigned")
 
 assert refusal(s3.delete_bucket) == "BucketNotEmpty"
 boto3.resource("s3").Bucket(bucket).objects.delete()
