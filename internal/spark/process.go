@@ -143,7 +143,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 	}
 	if e.knowsS3() {
 		maps.Copy(settings, store.properties(bundle))
-		withoutToken(settings, launch)
+		withOwnKey(settings, launch)
 	}
 	maps.Copy(settings, e.catalog(launch.Properties, bundle))
 	formats, instead := e.formatSettings(launch.Properties)

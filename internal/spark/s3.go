@@ -72,6 +72,9 @@ func (s Store) properties(bundle string) map[string]string {
 		p[hadoop+"fs."+scheme+".impl"] = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 		p[hadoop+"mapreduce.outputcommitter.factory.scheme."+scheme] = "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
 	}
+	if s.SessionToken != "" {
+		p[hadoop+credentials] = temporaryCredentials
+	}
 	if s.Endpoint != "" {
 		p[hadoop+"fs.s3a.endpoint"] = s.Endpoint
 		p[hadoop+"fs.s3a.endpoint.region"] = s.Region
@@ -80,11 +83,24 @@ func (s Store) properties(bundle string) map[string]string {
 	return p
 }
 
-// withoutToken keeps the token of the driver's own credentials away from those
-// that a session brings along.
-func withoutToken(settings map[string]string, launch hearth.Launch) {
+// credentials is Hadoop's name for where S3A looks for them. Of its own list
+// only these are for a key with a token: a first request that races with another
+// is let down by one of them in Hadoop 3.3.4, and would be signed by the next
+// one with the key alone, which is refused.
+const (
+	credentials          = "fs.s3a.aws.credentials.provider"
+	temporaryCredentials = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider,com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+)
+
+// withOwnKey keeps what belongs to the driver's credentials away from a key that
+// a session brings along.
+func withOwnKey(settings map[string]string, launch hearth.Launch) {
 	const key, token = hadoop + "fs.s3a.access.key", hadoop + "fs.s3a.session.token"
-	if _, own := launch.Properties[key]; own && launch.Properties[token] == "" {
+	if _, own := launch.Properties[key]; !own {
+		return
+	}
+	delete(settings, hadoop+credentials)
+	if launch.Properties[token] == "" {
 		settings[token] = ""
 	}
 }

@@ -43,6 +43,11 @@ func TestStore(t *testing.T) {
 			}
 		}
 	})
+	t.Run("signs with the token or not at all", func(t *testing.T) {
+		if from := engine.settings(launch, t.TempDir(), store)[hadoop+credentials]; from != temporaryCredentials {
+			t.Errorf("credentials come from %q", from)
+		}
+	})
 	t.Run("gives way to the session's own", func(t *testing.T) {
 		launch := launch
 		launch.Properties = map[string]string{endpoint: "https://s3.example", key: "AKIA"}
@@ -51,8 +56,8 @@ func TestStore(t *testing.T) {
 			t.Errorf("endpoint %s with token %q (%t)", settings[endpoint], own, set)
 		}
 		launch.Properties[token] = "theirs"
-		if settings := engine.settings(launch, t.TempDir(), store); settings[token] != "theirs" {
-			t.Errorf("token %q", settings[token])
+		if settings := engine.settings(launch, t.TempDir(), store); settings[token] != "theirs" || settings[hadoop+credentials] != "" {
+			t.Errorf("token %q, from %q", settings[token], settings[hadoop+credentials])
 		}
 	})
 	t.Run("is none where none is named", func(t *testing.T) {
