@@ -2,11 +2,13 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -114,13 +116,32 @@ func (s *Store) failure(ctx context.Context, err error, at hearth.Location) erro
 		}
 	} else if _, ok := errors.AsType[credentialsError](err); ok {
 		m = noCredentials
-	} else if sending, ok := errors.AsType[*url.Error](err); ok {
-		code = sending.Err.Error()
 	} else {
-		code = "the connection broke"
+		code = hindrance(err)
 	}
 	if m == noObject && at.Key == "" {
 		m = noBucket
 	}
 	return &hearth.Error{Kind: m.kind, Message: fmt.Sprintf(m.words, s.name, s.endpoint, at, at.Bucket, code), Err: err}
+}
+
+// hindrance says in words for users why no answer came. The error itself names
+// addresses of the server's network.
+func hindrance(err error) string {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "its name has no address"
+	}
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return certificate.Error()
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return "it does not speak TLS"
+	}
+	if network, ok := errors.AsType[net.Error](err); ok && network.Timeout() {
+		return "no answer came in time"
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "nothing listens there"
+	}
+	return "the connection broke"
 }

@@ -90,19 +90,20 @@ func TestFailures(t *testing.T) {
 		}
 	})
 
-	for name, url := range map[string]string{
-		"nobody listens":        "http://" + closedAddress(t),
-		"a name that is nobody": "https://store.invalid",
-		"no TLS where it is due": func() string {
-			server := httptest.NewServer(http.NotFoundHandler())
-			t.Cleanup(server.Close)
-			return strings.Replace(server.URL, "http:", "https:", 1)
-		}(),
+	serve := func(server *httptest.Server) string {
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	for url, words := range map[string]string{
+		"http://" + closedAddress(t):                         "nothing listens there",
+		"https://store.invalid":                              "its name has no address",
+		serve(httptest.NewTLSServer(http.NotFoundHandler())): "certificate",
+		strings.Replace(serve(httptest.NewServer(http.NotFoundHandler())), "http:", "https:", 1): "it does not speak TLS",
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(words, func(t *testing.T) {
 			t.Parallel()
 			for what, err := range each(t, open(t, url)) {
-				if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), url) {
+				if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), url+": ") || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "lookup") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
