@@ -232,7 +232,7 @@ sc._jvm.java.lang.Thread.sleep(600_000)`},
 		t.Run(code.name, func(t *testing.T) {
 			c := c.In(t)
 			gate := NewGate(t)
-			calculation := c.Begin(id, "import pathlib, time\ndef reached(): print('reached', flush=True); pathlib.Path('"+gate.folder+"/reached').touch()\n"+code.code)
+			calculation := c.Begin(id, "import pathlib, time\ndef reached(): print('reached', flush=True); pathlib.Path('"+gate.Folder+"/reached').touch()\n"+code.code)
 			gate.Reached()
 			stopped := Must(c.Athena.StopCalculationExecution(c.Ctx, &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
 			if stopped.State != types.CalculationExecutionStateCanceling && stopped.State != types.CalculationExecutionStateCanceled {

@@ -1,7 +1,7 @@
 // Package conformance drives the real binary with the clients that people use
 // — the Go SDK, boto3, the AWS CLI and PyAthena — and runs real Spark behind
-// it. Its tests are stories of sessions; those of package data, within it, are
-// of objects, tables and results.
+// it. Its tests are stories of sessions; other stories are in the packages within
+// it, each of which is done in less than the ten minutes that go test gives one.
 package conformance
 
 import (
@@ -71,8 +71,8 @@ func (c Client) In(t *testing.T) *Client {
 	return &c
 }
 
-// token is a new ClientRequestToken.
-func token() string { return "conformance-" + rand.Text() }
+// Token is a new ClientRequestToken.
+func Token() string { return "conformance-" + rand.Text() }
 
 // StartSession starts a session in primary and waits until it is idle. The test's end
 // ends it.
@@ -190,7 +190,7 @@ func (c *Client) Read(uri *string) string {
 // for one.
 type Gate struct {
 	t      *testing.T
-	folder string
+	Folder string // where the files are by which it knows
 }
 
 // NewGate makes a closed one.
@@ -203,13 +203,13 @@ import pathlib, time
 pathlib.Path(%q).touch()
 while not pathlib.Path(%q).exists():
     time.sleep(0.02)
-`, filepath.Join(g.folder, "reached"), filepath.Join(g.folder, "open"))
+`, filepath.Join(g.Folder, "reached"), filepath.Join(g.Folder, "open"))
 }
 
 // Open lets the code go on.
 func (g Gate) Open() {
 	g.t.Helper()
-	if err := os.WriteFile(filepath.Join(g.folder, "open"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(g.Folder, "open"), nil, 0o600); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -217,10 +217,11 @@ func (g Gate) Open() {
 // Reached waits until the code is at the gate.
 func (g Gate) Reached() {
 	g.t.Helper()
-	awaitFile(g.t, filepath.Join(g.folder, "reached"))
+	AwaitFile(g.t, filepath.Join(g.Folder, "reached"))
 }
 
-func awaitFile(t *testing.T, path string) {
+// AwaitFile waits until there is a file.
+func AwaitFile(t *testing.T, path string) {
 	t.Helper()
 	deadline := time.After(Patience)
 	again := time.NewTicker(20 * time.Millisecond)

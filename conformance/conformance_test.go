@@ -1,75 +1,35 @@
 package conformance
 
-import (
-	"testing"
+import "testing"
 
-	"hearth/internal/testenv"
-)
-
-// TestHearth runs every story against one server, two at a time: a driver's
-// start keeps both cores of a small machine busy. Stories that restart the
-// server, or bring their own, start one.
 func TestHearth(t *testing.T) {
-	binary := testenv.Binary(t)
-	server := Connect(t, testenv.Serve(t, binary))
-
-	for _, story := range []struct {
-		name string
-		tell func(*testing.T, *Client)
-	}{
+	Tell(t, []Story{
 		// The one that waits longest is first.
-		{"idle timeout", idleTimeout},
-		{"session", sessionLife},
-		{"calculations", calculations},
-		{"cancel", cancel},
-		{"magics", magics},
-		{"kernel killed", kernelKilled},
-		{"JVM killed", jvmKilled},
-		{"Spark 3.5", spark35},
-		{"start refused by Spark", startRefused},
-		{"logs", logs},
-		{"lists", lists},
-		{"workgroups and engines", workgroupsAndEngines},
-		{"bad input", badInput},
-		{"bad signatures", badSignatures},
-		{"notebook page", notebookPage},
-		{"wire", wire},
-		{"README", readme},
-		{"boto3", boto3},
-		{"PyAthena", pyAthena},
-		{"awswrangler", awswrangler},
-		{"other clients", others},
-		{"commands", commands},
-	} {
-		t.Run(story.name, func(t *testing.T) {
-			t.Parallel()
-			story.tell(t, server.In(t))
-		})
-	}
-	for _, story := range []struct {
-		name string
-		tell func(t *testing.T, binary string)
-	}{
-		{"restart", restart},
-		{"end sessions on exit", endSessionsOnExit},
-		{"encryption", encryption},
-		{"operations", operations},
-		{"backup", backup},
-		{"disk full", diskFull},
-		{"large output", largeOutput},
-		{"many records", manyRecords},
-		{"descriptors exhausted", descriptorsExhausted},
-		{"nothing grows", nothingGrows},
-		{"run", run},
-		{"run a notebook", runNotebook},
-		{"serve refused", serveRefused},
-		{"quotas", quotas},
-		{"memory", memory},
-		{"JVM stopped", jvmStopped},
-	} {
-		t.Run(story.name, func(t *testing.T) {
-			t.Parallel()
-			story.tell(t, binary)
-		})
-	}
+		{Name: "idle timeout", Tell: idleTimeout},
+		{Name: "session", Tell: sessionLife},
+		{Name: "calculations", Tell: calculations},
+		{Name: "cancel", Tell: cancel},
+		{Name: "magics", Tell: magics},
+		{Name: "Spark 3.5", Tell: spark35},
+		{Name: "logs", Tell: logs},
+		{Name: "lists", Tell: lists},
+		{Name: "workgroups and engines", Tell: workgroupsAndEngines},
+		{Name: "bad input", Tell: badInput},
+		{Name: "bad signatures", Tell: badSignatures},
+		{Name: "notebook page", Tell: notebookPage},
+		{Name: "wire", Tell: wire},
+		{Name: "README", Tell: readme},
+		{Name: "boto3", Tell: boto3},
+		{Name: "PyAthena", Tell: pyAthena},
+		{Name: "awswrangler", Tell: awswrangler},
+		{Name: "other clients", Tell: others},
+		{Name: "commands", Tell: commands},
+	}, []OwnServer{
+		{Name: "encryption", Tell: encryption},
+		{Name: "operations", Tell: operations},
+		{Name: "run", Tell: run},
+		{Name: "run a notebook", Tell: runNotebook},
+		{Name: "serve refused", Tell: serveRefused},
+		{Name: "quotas", Tell: quotas},
+	})
 }

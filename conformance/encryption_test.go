@@ -76,7 +76,7 @@ print(spark.range(1000).repartition(3).groupBy("id").count().count())
 		Same(t, "stdout", got, "true true true\n1000\n")
 	})
 
-	marker := token()
+	marker := Token()
 	calculation := c.Ended(c.Begin(session, fmt.Sprintf("import sys\nprint(%[1]q)\nprint(%[1]q, file=sys.stderr)\n%[1]q", marker)))
 	t.Run("a client reads it", func(t *testing.T) {
 		c := c.In(t)

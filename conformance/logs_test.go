@@ -43,18 +43,18 @@ func logs(t *testing.T, c *Client) {
 		interrupted.Await(t, " finished: count at ")
 	})
 	t.Run("Ctrl-C ends the following and nothing else", func(t *testing.T) {
-		if err := interrupted.command.Process.Signal(syscall.SIGINT); err != nil {
+		if err := interrupted.Command.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
 		interrupted.Rest(t)
-		Same(t, "exit status", interrupted.command.ProcessState.ExitCode(), 130)
+		Same(t, "exit status", interrupted.Command.ProcessState.ExitCode(), 130)
 		Same(t, "State", c.In(t).Session(id).Status.State, types.SessionStateIdle)
 	})
 
 	Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
 	c.AwaitSession(id, types.SessionStateTerminated)
 	followed.Rest(t)
-	Same(t, "exit status of the follower", followed.command.ProcessState.ExitCode(), 0)
+	Same(t, "exit status of the follower", followed.Command.ProcessState.ExitCode(), 0)
 	whole := followed.text.String()
 	places := []string{"s3://hearth/results/" + id + "/logs/SPARK_DRIVER/stderr", "s3://hearth/kept/" + id + "/SPARK_DRIVER/stderr"}
 	shows := func(t *testing.T, how string) {

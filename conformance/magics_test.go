@@ -15,7 +15,7 @@ import (
 
 // magics checks what notebooks written for Athena find in a session.
 func magics(t *testing.T, c *Client) {
-	name := token()
+	name := Token()
 	notebook := Must(c.Athena.CreateNotebook(c.Ctx, &athena.CreateNotebookInput{WorkGroup: aws.String("primary"), Name: &name}))(t).NotebookId
 	ofNotebook := func(in *athena.StartSessionInput) {
 		in.EngineConfiguration.AdditionalConfigs = map[string]string{"NotebookId": *notebook}

@@ -72,9 +72,10 @@ func (c *Client) OneEndpoint() []string {
 
 // Follower is a command whose output is read as it comes.
 type Follower struct {
-	command *exec.Cmd
-	lines   *bufio.Reader
-	text    strings.Builder
+	Command *exec.Cmd
+
+	lines *bufio.Reader
+	text  strings.Builder
 }
 
 // Follow starts a command. The test's end ends it.
@@ -87,7 +88,7 @@ func Follow(t *testing.T, command *exec.Cmd) *Follower {
 	}
 	giveUp := time.AfterFunc(Patience, func() { command.Process.Kill() })
 	t.Cleanup(func() { giveUp.Stop(); command.Process.Kill(); command.Wait() })
-	return &Follower{command: command, lines: bufio.NewReader(lines)}
+	return &Follower{Command: command, lines: bufio.NewReader(lines)}
 }
 
 // Await reads until a line has the text.
@@ -111,16 +112,17 @@ func (f *Follower) Rest(t *testing.T) {
 	if _, err := f.lines.WriteTo(&f.text); err != nil {
 		t.Error(err)
 	}
-	f.command.Wait() // its exit status is looked at
+	f.Command.Wait() // its exit status is looked at
 }
 
 // Kill ends a process of a driver without giving it a chance.
 func Kill(t *testing.T, pid int) {
 	t.Helper()
-	signal(t, pid, syscall.SIGKILL)
+	Signal(t, pid, syscall.SIGKILL)
 }
 
-func signal(t *testing.T, pid int, number syscall.Signal) {
+// Signal sends a signal to a process of a driver.
+func Signal(t *testing.T, pid int, number syscall.Signal) {
 	t.Helper()
 	if pid <= 1 {
 		t.Fatalf("%d is no driver's process", pid)

@@ -33,7 +33,7 @@ func sessionLife(t *testing.T, c *Client) {
 		},
 		NotebookVersion:             aws.String("Athena notebook version 1"),
 		SessionIdleTimeoutInMinutes: aws.Int32(11),
-		ClientRequestToken:          aws.String(token()),
+		ClientRequestToken:          aws.String(Token()),
 	}
 
 	// The same request many times at once is one session.
@@ -171,7 +171,7 @@ func sessionLife(t *testing.T, c *Client) {
 		calculation := &athena.StartCalculationExecutionInput{
 			SessionId:          &id,
 			CodeBlock:          aws.String(gate.Code()),
-			ClientRequestToken: aws.String(token()),
+			ClientRequestToken: aws.String(Token()),
 		}
 		started := Must(c.Athena.StartCalculationExecution(c.Ctx, calculation))(t)
 		gate.Reached()

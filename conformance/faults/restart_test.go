@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"fmt"
@@ -11,16 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // restart ends the server both ways while a calculation runs, and checks that
 // the next one adopts the session and loses nothing.
 func restart(t *testing.T, binary string) {
-	c := Connect(t, testenv.Serve(t, binary))
+	c := conformance.Connect(t, testenv.Serve(t, binary))
 	request := &athena.StartSessionInput{}
 	id := c.StartSession(func(r *athena.StartSessionInput) {
-		r.ClientRequestToken = aws.String(token())
+		r.ClientRequestToken = aws.String(conformance.Token())
 		request = r
 	})
 	c.Run(id, "kept = 'kept'")
@@ -36,8 +37,8 @@ func restart(t *testing.T, binary string) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			c := c.In(t)
-			gate, last := NewGate(t), NewGate(t)
-			calculation := c.Begin(id, "print('before')\n"+gate.Code()+"print('after', kept)\npathlib.Path('"+last.folder+"/reached').touch()\n'a value'")
+			gate, last := conformance.NewGate(t), conformance.NewGate(t)
+			calculation := c.Begin(id, "print('before')\n"+gate.Code()+"print('after', kept)\npathlib.Path('"+last.Folder+"/reached').touch()\n'a value'")
 			gate.Reached()
 			way.end()
 			if way.endCode {
@@ -46,14 +47,14 @@ func restart(t *testing.T, binary string) {
 			}
 			c.Start()
 			if !way.endCode {
-				Same(t, "State", c.Session(id).Status.State, types.SessionStateBusy)
+				conformance.Same(t, "State", c.Session(id).Status.State, types.SessionStateBusy)
 				gate.Open()
 			}
 			got := c.Ended(calculation)
-			Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
-			Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "before\nafter kept\n")
+			conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+			conformance.Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "before\nafter kept\n")
 			c.AwaitSession(id, types.SessionStateIdle)
-			Same(t, "stdout", c.Run(id, "print(kept, spark.range(3).count())"), "kept 3\n")
+			conformance.Same(t, "stdout", c.Run(id, "print(kept, spark.range(3).count())"), "kept 3\n")
 			if diff := cmp.Diff(driver, testenv.Driver(t, c.Home, id)); diff != "" {
 				t.Errorf("the driver is another one:\n%s", diff)
 			}
@@ -61,31 +62,31 @@ func restart(t *testing.T, binary string) {
 	}
 	t.Run("a write to S3 waits for the server", func(t *testing.T) {
 		c := c.In(t)
-		gate := NewGate(t)
+		gate := conformance.NewGate(t)
 		calculation := c.Begin(id, gatedWrite("s3://hearth/waited", gate))
 		gate.Reached()
 		c.Kill()
 		gate.Open()
-		awaitFile(t, filepath.Join(gate.folder, "passed"))
+		conformance.AwaitFile(t, filepath.Join(gate.Folder, "passed"))
 		c.Start()
 		got := c.Ended(calculation)
-		Same(t, "StateChangeReason", aws.ToString(got.Status.StateChangeReason), "")
-		Same(t, "stdout", c.Run(id, "print(spark.read.parquet('s3://hearth/waited').count())"), "1000\n")
+		conformance.Same(t, "StateChangeReason", aws.ToString(got.Status.StateChangeReason), "")
+		conformance.Same(t, "stdout", c.Run(id, "print(spark.read.parquet('s3://hearth/waited').count())"), "1000\n")
 	})
 	t.Run("a token is remembered", func(t *testing.T) {
-		Same(t, "the session", *Must(c.Athena.StartSession(c.Ctx, request))(t).SessionId, id)
+		conformance.Same(t, "the session", *conformance.Must(c.Athena.StartSession(c.Ctx, request))(t).SessionId, id)
 	})
 	t.Run("a driver that died meanwhile", func(t *testing.T) {
 		c := c.In(t)
-		gate := NewGate(t)
+		gate := conformance.NewGate(t)
 		c.Begin(id, gatedWrite("s3://hearth/never", gate))
 		gate.Reached()
 		c.Kill()
-		Kill(t, driver.JVMPID)
+		conformance.Kill(t, driver.JVMPID)
 		testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
 		c.Start()
 		c.Failed(id, "Java")
-		listed := Must(c.S3.ListObjectsV2(c.Ctx, &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), Prefix: aws.String("never/")}))(t)
+		listed := conformance.Must(c.S3.ListObjectsV2(c.Ctx, &s3.ListObjectsV2Input{Bucket: aws.String("hearth"), Prefix: aws.String("never/")}))(t)
 		for _, o := range listed.Contents {
 			if key := aws.ToString(o.Key); key != "never/" { // a folder, as S3A marks one
 				t.Errorf("half a write shows: %s", key)
@@ -98,15 +99,15 @@ func restart(t *testing.T, binary string) {
 		c.Stop()
 		c.Start()
 		after := c.Session(id)
-		Same(t, "State", after.Status.State, before.Status.State)
-		Same(t, "LastModifiedDateTime", *after.Status.LastModifiedDateTime, *before.Status.LastModifiedDateTime)
-		Same(t, "StateChangeReason", aws.ToString(after.Status.StateChangeReason), aws.ToString(before.Status.StateChangeReason))
-		Same(t, "DpuExecutionInMillis", aws.ToInt64(after.Statistics.DpuExecutionInMillis), aws.ToInt64(before.Statistics.DpuExecutionInMillis))
+		conformance.Same(t, "State", after.Status.State, before.Status.State)
+		conformance.Same(t, "LastModifiedDateTime", *after.Status.LastModifiedDateTime, *before.Status.LastModifiedDateTime)
+		conformance.Same(t, "StateChangeReason", aws.ToString(after.Status.StateChangeReason), aws.ToString(before.Status.StateChangeReason))
+		conformance.Same(t, "DpuExecutionInMillis", aws.ToInt64(after.Statistics.DpuExecutionInMillis), aws.ToInt64(before.Statistics.DpuExecutionInMillis))
 	})
 }
 
 // gatedWrite writes a thousand rows to a path, and waits at the gate after them.
-func gatedWrite(path string, g Gate) string {
+func gatedWrite(path string, g conformance.Gate) string {
 	return fmt.Sprintf(`
 def rows(batches):
     yield from batches
@@ -114,15 +115,15 @@ def rows(batches):
     pathlib.Path(%q).touch()
 
 spark.range(1000, numPartitions=2).mapInPandas(rows, "id long").write.parquet(%q)
-`, g.Code(), filepath.Join(g.folder, "passed"), path)
+`, g.Code(), filepath.Join(g.Folder, "passed"), path)
 }
 
 // endSessionsOnExit ends a server that was told to take its sessions with it.
 func endSessionsOnExit(t *testing.T, binary string) {
-	c := Connect(t, testenv.Serve(t, binary, "--end-sessions-on-exit"))
+	c := conformance.Connect(t, testenv.Serve(t, binary, "--end-sessions-on-exit"))
 	id := c.Launch()
 	c.Stop()
 	testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)
 	c.Start()
-	Same(t, "State", c.Session(id).Status.State, types.SessionStateTerminated)
+	conformance.Same(t, "State", c.Session(id).Status.State, types.SessionStateTerminated)
 }

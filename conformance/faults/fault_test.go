@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"os"
@@ -11,32 +11,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // kernelKilled kills the driver's Python in the middle of a calculation, as
 // the kernel does when memory is out.
-func kernelKilled(t *testing.T, c *Client) {
+func kernelKilled(t *testing.T, c *conformance.Client) {
 	id := c.StartSession()
-	gate := NewGate(t)
+	gate := conformance.NewGate(t)
 	calculation := c.Begin(id, "print('so far')\n"+gate.Code())
 	gate.Reached()
-	Kill(t, testenv.Driver(t, c.Home, id).KernelPID)
+	conformance.Kill(t, testenv.Driver(t, c.Home, id).KernelPID)
 
 	c.Failed(id, "SIGKILL")
 	got := c.Ended(calculation)
-	Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
+	conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateFailed)
 	if reason := aws.ToString(got.Status.StateChangeReason); !strings.Contains(reason, "SIGKILL") {
 		t.Errorf("the calculation's StateChangeReason is %q", reason)
 	}
-	Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "so far\n")
+	conformance.Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "so far\n")
 	c.Read(got.Result.StdErrorS3Uri)
 }
 
 // jvmKilled kills the driver's Java process while nothing runs.
-func jvmKilled(t *testing.T, c *Client) {
+func jvmKilled(t *testing.T, c *conformance.Client) {
 	id := c.StartSession()
-	Kill(t, testenv.Driver(t, c.Home, id).JVMPID)
+	conformance.Kill(t, testenv.Driver(t, c.Home, id).JVMPID)
 	c.Failed(id, "Java")
 }
 
@@ -51,11 +52,11 @@ func jvmStopped(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := Connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
 	id := c.StartSession()
 	jvm := testenv.Driver(t, c.Home, id).JVMPID
-	degraded := func(c *Client) {
-		signal(c.T, jvm, syscall.SIGSTOP)
+	degraded := func(c *conformance.Client) {
+		conformance.Signal(c.T, jvm, syscall.SIGSTOP)
 		seen := c.AwaitSession(id, types.SessionStateDegraded)
 		if reason := aws.ToString(seen[len(seen)-1].StateChangeReason); reason != "The driver's Java process has not answered for 3s" {
 			c.T.Errorf("its StateChangeReason is %q", reason)
@@ -65,21 +66,21 @@ func jvmStopped(t *testing.T, binary string) {
 	t.Run("while nothing runs", func(t *testing.T) {
 		c := c.In(t)
 		degraded(c)
-		signal(t, jvm, syscall.SIGCONT)
+		conformance.Signal(t, jvm, syscall.SIGCONT)
 		c.AwaitSession(id, types.SessionStateIdle)
-		Same(t, "stdout", c.Run(id, "print(1 + 1, spark.range(3).count())"), "2 3\n")
+		conformance.Same(t, "stdout", c.Run(id, "print(1 + 1, spark.range(3).count())"), "2 3\n")
 	})
 	t.Run("while code runs", func(t *testing.T) {
-		c, gate := c.In(t), NewGate(t)
+		c, gate := c.In(t), conformance.NewGate(t)
 		calculation := c.Begin(id, gate.Code()+"print(spark.range(3).count())")
 		gate.Reached()
 		degraded(c)
-		signal(t, jvm, syscall.SIGCONT)
+		conformance.Signal(t, jvm, syscall.SIGCONT)
 		c.AwaitSession(id, types.SessionStateBusy)
 		gate.Open()
 		got := c.Ended(calculation)
-		Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
-		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "3\n")
+		conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		conformance.Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "3\n")
 		c.AwaitSession(id, types.SessionStateIdle)
 	})
 	t.Run("for too long", func(t *testing.T) {
@@ -90,7 +91,7 @@ func jvmStopped(t *testing.T, binary string) {
 }
 
 // startRefused starts a session with a property that Spark itself refuses.
-func startRefused(t *testing.T, c *Client) {
+func startRefused(t *testing.T, c *conformance.Client) {
 	id := c.Launch(func(request *athena.StartSessionInput) {
 		request.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": "a lot"}
 	})

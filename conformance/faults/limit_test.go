@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"bytes"
@@ -18,12 +18,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // limited is a server under a limit of the system's, and what lifts it from
 // the next start on.
-func limited(t *testing.T, binary, limit string) (c *Client, lift func()) {
+func limited(t *testing.T, binary, limit string) (c *conformance.Client, lift func()) {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "hearth")
 	write := func(limit string) {
@@ -33,22 +34,22 @@ func limited(t *testing.T, binary, limit string) (c *Client, lift func()) {
 		}
 	}
 	write(limit)
-	return Connect(t, testenv.Serve(t, script)), func() { write("") }
+	return conformance.Connect(t, testenv.Serve(t, script)), func() { write("") }
 }
 
 // createNotebook gives the same notebook again when it is asked again.
-func (c *Client) createNotebook(n int) (id string, err error) {
+func createNotebook(c *conformance.Client, n int) (id string, err error) {
 	name, token := fmt.Sprint("notebook ", n), fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
 	answer, err := c.Athena.CreateNotebook(c.Ctx, &athena.CreateNotebookInput{
 		WorkGroup: aws.String("primary"), Name: &name, ClientRequestToken: &token,
-	}, Once)
+	}, conformance.Once)
 	if err != nil {
 		return "", err
 	}
 	return *answer.NotebookId, nil
 }
 
-func (c *Client) haveNotebooks(acknowledged []string) {
+func haveNotebooks(c *conformance.Client, acknowledged []string) {
 	c.T.Helper()
 	for _, id := range acknowledged {
 		if _, err := c.Athena.GetNotebookMetadata(c.Ctx, &athena.GetNotebookMetadataInput{NotebookId: &id}); err != nil {
@@ -65,7 +66,7 @@ func diskFull(t *testing.T, binary string) {
 	var failure error
 	for n := 0; failure == nil; n++ {
 		var id string
-		if id, failure = c.createNotebook(n); failure == nil {
+		if id, failure = createNotebook(c, n); failure == nil {
 			acknowledged = append(acknowledged, id)
 		}
 		if n > 1000 {
@@ -85,17 +86,17 @@ func diskFull(t *testing.T, binary string) {
 	if _, err := c.S3.HeadObject(c.Ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err == nil {
 		t.Error("half of an object is there")
 	}
-	Same(t, "temporary files", len(Must(os.ReadDir(filepath.Join(c.Home, "objects", ".new")))(t)), 0)
-	c.haveNotebooks(acknowledged) // reads go on
-	answer := Must(http.Get(c.URL + "/ok"))(t)
+	conformance.Same(t, "temporary files", len(conformance.Must(os.ReadDir(filepath.Join(c.Home, "objects", ".new")))(t)), 0)
+	haveNotebooks(c, acknowledged) // reads go on
+	answer := conformance.Must(http.Get(c.URL + "/ok"))(t)
 	answer.Body.Close()
-	Same(t, "the status of /ok", answer.StatusCode, http.StatusOK)
+	conformance.Same(t, "the status of /ok", answer.StatusCode, http.StatusOK)
 
 	c.Stop()
 	lift()
 	c.Start()
-	c.haveNotebooks(acknowledged)
-	if _, err := c.createNotebook(len(acknowledged)); err != nil {
+	haveNotebooks(c, acknowledged)
+	if _, err := createNotebook(c, len(acknowledged)); err != nil {
 		t.Errorf("asked again, what was refused: %v", err)
 	}
 }
@@ -106,21 +107,21 @@ func descriptorsExhausted(t *testing.T, binary string) {
 	const limit = 48
 	c, _ := limited(t, binary, fmt.Sprint("ulimit -n ", limit))
 	var record struct{ PID int }
-	if err := json.Unmarshal(Must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
+	if err := json.Unmarshal(conformance.Must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
 		t.Fatal(err)
 	}
-	first := Must(c.createNotebook(0))(t)
+	first := conformance.Must(createNotebook(c, 0))(t)
 	address := strings.TrimPrefix(c.URL, "http://")
 	var held []net.Conn
 	for range 2 * limit {
-		held = append(held, Must(net.Dial("tcp", address))(t))
+		held = append(held, conformance.Must(net.Dial("tcp", address))(t))
 	}
 	descriptors := func() int {
-		return len(Must(os.ReadDir(fmt.Sprintf("/proc/%d/fd", record.PID)))(t))
+		return len(conformance.Must(os.ReadDir(fmt.Sprintf("/proc/%d/fd", record.PID)))(t))
 	}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(Patience)
+	deadline := time.After(conformance.Patience)
 	for descriptors() < limit {
 		select {
 		case <-again.C:
@@ -129,7 +130,7 @@ func descriptorsExhausted(t *testing.T, binary string) {
 		}
 	}
 	acknowledged := []string{first}
-	id, err := c.createNotebook(1) // on the connection of before
+	id, err := createNotebook(c, 1) // on the connection of before
 	if err == nil {
 		acknowledged = append(acknowledged, id)
 	}
@@ -137,8 +138,8 @@ func descriptorsExhausted(t *testing.T, binary string) {
 	for _, conn := range held {
 		conn.Close()
 	}
-	acknowledged = append(acknowledged, Must(c.createNotebook(2))(t))
-	c.haveNotebooks(acknowledged)
+	acknowledged = append(acknowledged, conformance.Must(createNotebook(c, 2))(t))
+	haveNotebooks(c, acknowledged)
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", record.PID)); err != nil {
 		t.Errorf("the server has ended: %v", err)
 	}

@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"os"
@@ -12,48 +12,49 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 // backup takes one while a calculation runs, restores it beside the running
 // server, and then puts its database alone in the place of a later one.
 func backup(t *testing.T, binary string) {
-	c := Connect(t, testenv.Serve(t, binary))
+	c := conformance.Connect(t, testenv.Serve(t, binary))
 	id := c.StartSession()
 	driver := testenv.Driver(t, c.Home, id)
 	done := c.Ended(c.Begin(id, "kept = 'kept'\nprint('before the backup')"))
-	gate := NewGate(t)
+	gate := conformance.NewGate(t)
 	running := c.Begin(id, "print('so far')\n"+gate.Code()+"print('and after')")
 	gate.Reached()
 	archive := filepath.Join(t.TempDir(), "hearth.tar.gz")
-	Succeed(t, c.Command("backup", archive))
-	Same(t, "State", c.Session(id).Status.State, types.SessionStateBusy)
+	conformance.Succeed(t, c.Command("backup", archive))
+	conformance.Same(t, "State", c.Session(id).Status.State, types.SessionStateBusy)
 
 	t.Run("restored beside the running server", func(t *testing.T) {
 		home := filepath.Join(t.TempDir(), "restored")
-		Succeed(t, c.Command("restore", archive, "--data", home))
-		there := Connect(t, testenv.ServeIn(t, home, binary))
+		conformance.Succeed(t, c.Command("restore", archive, "--data", home))
+		there := conformance.Connect(t, testenv.ServeIn(t, home, binary))
 		there.Failed(id, "gone without a trace")
 		got := there.Ended(*done.CalculationExecutionId)
 		if diff := cmp.Diff(done.Status, got.Status, cmpopts.IgnoreUnexported(types.CalculationStatus{})); diff != "" {
 			t.Errorf("a calculation of before differs:\n%s", diff)
 		}
-		Same(t, "stdout", there.Read(got.Result.StdOutS3Uri), "before the backup\n")
+		conformance.Same(t, "stdout", there.Read(got.Result.StdOutS3Uri), "before the backup\n")
 		lost := there.Ended(running)
-		Same(t, "State", lost.Status.State, types.CalculationExecutionStateFailed)
+		conformance.Same(t, "State", lost.Status.State, types.CalculationExecutionStateFailed)
 		if text := there.Read(lost.Result.StdErrorS3Uri); !strings.Contains(text, "gone without a trace") {
 			t.Errorf("stderr is %q", text)
 		}
-		Same(t, "State of the one that runs", c.In(t).Session(id).Status.State, types.SessionStateBusy)
+		conformance.Same(t, "State of the one that runs", c.In(t).Session(id).Status.State, types.SessionStateBusy)
 	})
 	gate.Open()
-	Same(t, "State", c.Ended(running).Status.State, types.CalculationExecutionStateCompleted)
+	conformance.Same(t, "State", c.Ended(running).Status.State, types.CalculationExecutionStateCompleted)
 
 	t.Run("its database in the place of a later one", func(t *testing.T) {
 		c := c.In(t)
 		c.AwaitSession(id, types.SessionStateIdle)
 		c.Stop()
-		for _, path := range Must(filepath.Glob(filepath.Join(c.Home, "hearth.db*")))(t) {
+		for _, path := range conformance.Must(filepath.Glob(filepath.Join(c.Home, "hearth.db*")))(t) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
@@ -61,13 +62,13 @@ func backup(t *testing.T, binary string) {
 		if out, err := c.Command("serve").CombinedOutput(); err == nil || !strings.Contains(string(out), "hearth.db is gone") {
 			t.Errorf("a server without a database: %v\n%s", err, out)
 		}
-		Succeed(t, exec.Command("tar", "-xzf", archive, "-C", c.Home, "hearth.db"))
+		conformance.Succeed(t, exec.Command("tar", "-xzf", archive, "-C", c.Home, "hearth.db"))
 		c.Start()
 		got := c.Ended(running) // as the driver's journal has it
-		Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
-		Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "so far\nand after\n")
+		conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+		conformance.Same(t, "stdout", c.Read(got.Result.StdOutS3Uri), "so far\nand after\n")
 		c.AwaitSession(id, types.SessionStateIdle)
-		Same(t, "stdout", c.Run(id, "print(kept)"), "kept\n")
+		conformance.Same(t, "stdout", c.Run(id, "print(kept)"), "kept\n")
 		if diff := cmp.Diff(driver, testenv.Driver(t, c.Home, id)); diff != "" {
 			t.Errorf("the driver is another one:\n%s", diff)
 		}
@@ -78,7 +79,7 @@ func backup(t *testing.T, binary string) {
 			"hearth.db", "catalog.db", "objects", "warehouse", "keys.json", // in a backup
 			"hearth.db-shm", "hearth.db-wal", "catalog.db-shm", "catalog.db-wal", "drivers", "server.json", "server.lock", // not
 		}
-		for _, path := range Must(filepath.Glob(filepath.Join(c.Home, "*")))(t) {
+		for _, path := range conformance.Must(filepath.Glob(filepath.Join(c.Home, "*")))(t) {
 			if name := filepath.Base(path); !slices.Contains(known, name) {
 				t.Errorf("%s is new: a backup takes it unless cmd/hearth's home.go says otherwise; decide, and list it here", name)
 			}

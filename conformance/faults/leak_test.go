@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/google/go-cmp/cmp"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -26,15 +27,15 @@ import (
 func nothingGrows(t *testing.T, binary string) {
 	const more = 30
 	c := serveLight(t, binary)
-	c.useUp(t)
+	useUp(t, c)
 	first := heldBy(t, c.PID())
-	kept := c.keptAfter(t, 1)
+	kept := keptAfter(t, c, 1)
 	for range more {
-		c.useUp(t)
+		useUp(t, c)
 	}
 	eventually(t, func() string { return grown(first, heldBy(t, c.PID())) })
 	eventually(t, func() string { return cmp.Diff(kept, keptIn(t, c.Home, 1+more)) })
-	if found, complaint, _ := Outcome(t, c.Command("doctor")); strings.Contains(found, "leftovers") || complaint != "" {
+	if found, complaint, _ := conformance.Outcome(t, c.Command("doctor")); strings.Contains(found, "leftovers") || complaint != "" {
 		t.Errorf("hearth doctor finds\n%s%s", found, complaint)
 	}
 }
@@ -42,39 +43,39 @@ func nothingGrows(t *testing.T, binary string) {
 // useUp is a session with a calculation that ends, one that is stopped, two that
 // follow it and are gone before its end, one that stays until then, and a question
 // that nobody waits for an answer to.
-func (c *Client) useUp(t *testing.T) {
+func useUp(t *testing.T, c *conformance.Client) {
 	t.Helper()
 	id := c.StartSession()
-	log := Follow(t, c.Command("sessions", "logs", id, "-f"))
+	log := conformance.Follow(t, c.Command("sessions", "logs", id, "-f"))
 	log.Await(t, "the driver's processes run")
-	left := Follow(t, c.Command("sessions", "logs", id, "-f"))
+	left := conformance.Follow(t, c.Command("sessions", "logs", id, "-f"))
 	left.Await(t, "the driver's processes run")
 	if got := c.Run(id, "print('a line')"); got != "a line\n" {
 		t.Errorf("stdout is %q", got)
 	}
 
 	calculation := c.Begin(id, "print('begun', flush=True)\nimport time\nwhile True: time.sleep(.01)")
-	output := Follow(t, c.Command("calculations", "output", "--follow", calculation))
+	output := conformance.Follow(t, c.Command("calculations", "output", "--follow", calculation))
 	output.Await(t, "begun")
 	asking, forget := context.WithCancel(t.Context())
 	answered := make(chan error, 1)
 	go func() {
-		_, err := c.Athena.GetSessionStatus(asking, &athena.GetSessionStatusInput{SessionId: &id}, While(types.SessionStateBusy))
+		_, err := c.Athena.GetSessionStatus(asking, &athena.GetSessionStatusInput{SessionId: &id}, conformance.While(types.SessionStateBusy))
 		answered <- err
 	}()
-	for _, f := range []*Follower{left, output} {
-		if err := f.command.Process.Kill(); err != nil {
+	for _, f := range []*conformance.Follower{left, output} {
+		if err := f.Command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		f.command.Wait() // it was killed
+		f.Command.Wait() // it was killed
 	}
 	forget()
 	if err := <-answered; !errors.Is(err, context.Canceled) {
 		t.Errorf("the question that was taken back: %v", err)
 	}
-	Must(c.Athena.StopCalculationExecution(t.Context(), &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
+	conformance.Must(c.Athena.StopCalculationExecution(t.Context(), &athena.StopCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
 	c.AwaitCalculation(calculation, types.CalculationExecutionStateCanceled)
-	Must(c.Athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: aws.String(id)}))(t)
+	conformance.Must(c.Athena.TerminateSession(t.Context(), &athena.TerminateSessionInput{SessionId: aws.String(id)}))(t)
 	c.AwaitSession(id, types.SessionStateTerminated)
 	log.Rest(t)
 	testenv.AwaitNoProcess(t, filepath.Join(c.Home, "drivers", id))
@@ -92,7 +93,7 @@ func heldBy(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	held := make(map[string]int)
-	for _, e := range Must(os.ReadDir(dir))(t) {
+	for _, e := range conformance.Must(os.ReadDir(dir))(t) {
 		what, err := os.Readlink(filepath.Join(dir, e.Name()))
 		gone := err != nil // it was closed meanwhile
 		if gone || strings.Contains(what, "/hearth.db") {
@@ -115,7 +116,7 @@ func grown(before, now map[string]int) string {
 }
 
 // keptAfter is keptIn when the last session has left all that is to go.
-func (c *Client) keptAfter(t *testing.T, sessions int) (kept map[string]string) {
+func keptAfter(t *testing.T, c *conformance.Client, sessions int) (kept map[string]string) {
 	t.Helper()
 	eventually(t, func() string {
 		kept = keptIn(t, c.Home, sessions)

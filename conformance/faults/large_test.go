@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"crypto/sha256"
@@ -17,19 +17,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
 var outputMiB = flag.Int("output", 256, "how many `MiB` the story of a large output prints")
 
 // serveLight starts a server whose drivers are light.
-func serveLight(t *testing.T, binary string) *Client {
+func serveLight(t *testing.T, binary string) *conformance.Client {
 	t.Helper()
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte("light_drivers = true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Connect(t, testenv.ServeIn(t, home, binary))
+	return conformance.Connect(t, testenv.ServeIn(t, home, binary))
 }
 
 // largeOutput prints and displays more than the server, the shim and the kernel may have in
@@ -40,31 +41,31 @@ func largeOutput(t *testing.T, binary string) {
 	lines := *outputMiB << 10
 	began := time.Now()
 	got := c.Ended(c.Begin(id, fmt.Sprintf("for i in range(%d): print(f'{i:01023}')", lines)))
-	Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+	conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
 	t.Logf("%d MiB were printed and published in %v", *outputMiB, time.Since(began).Round(time.Millisecond))
 
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(aws.ToString(got.Result.StdOutS3Uri), "s3://"), "/")
-	object := Must(c.S3.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}))(t)
+	object := conformance.Must(c.S3.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}))(t)
 	defer object.Body.Close()
 	read, want := sha256.New(), sha256.New()
-	Must(io.Copy(read, object.Body))(t)
+	conformance.Must(io.Copy(read, object.Body))(t)
 	for i := range lines {
 		fmt.Fprintf(want, "%01023d\n", i)
 	}
-	Same(t, "stdout's digest", fmt.Sprintf("%x", read.Sum(nil)), fmt.Sprintf("%x", want.Sum(nil)))
+	conformance.Same(t, "stdout's digest", fmt.Sprintf("%x", read.Sum(nil)), fmt.Sprintf("%x", want.Sum(nil)))
 
 	shown := *outputMiB / 2
 	began = time.Now()
 	got = c.Ended(c.Begin(id, fmt.Sprintf("from IPython.display import display\nfor i in range(%d): display({'text/plain': 'x' * (1 << 20)}, raw=True)", shown)))
-	Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
+	conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateCompleted)
 	t.Logf("%d MiB were displayed and published in %v", shown, time.Since(began).Round(time.Millisecond))
 
 	driver := testenv.Driver(t, c.Home, id)
 	for name, pid := range map[string]int{"server": c.PID(), "shim": driver.PID, "kernel": driver.KernelPID} {
-		most := MostMemory(t, pid)
+		most := conformance.MostMemory(t, pid)
 		t.Logf("the %s took %d MiB at the most", name, most)
-		if most > MostMiB {
-			t.Errorf("that is more than %d MiB", MostMiB)
+		if most > conformance.MostMiB {
+			t.Errorf("that is more than %d MiB", conformance.MostMiB)
 		}
 	}
 }
@@ -74,8 +75,8 @@ func largeOutput(t *testing.T, binary string) {
 func manyRecords(t *testing.T, binary string) {
 	c := serveLight(t, binary)
 	id := c.StartSession()
-	Same(t, "stdout", c.Run(id, "print(1)"), "1\n")
-	Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
+	conformance.Same(t, "stdout", c.Run(id, "print(1)"), "1\n")
+	conformance.Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
 	c.AwaitSession(id, types.SessionStateTerminated)
 
 	copies := 1
@@ -86,21 +87,21 @@ func manyRecords(t *testing.T, binary string) {
 		began := time.Now()
 		c.Start()
 		ready := time.Since(began)
-		page := Must(c.Athena.ListSessions(c.Ctx, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), MaxResults: aws.Int32(50)}))(t)
+		page := conformance.Must(c.Athena.ListSessions(c.Ctx, &athena.ListSessionsInput{WorkGroup: aws.String("primary"), MaxResults: aws.Int32(50)}))(t)
 		t.Logf("with %d sessions it was ready after %v, and had answered ListSessions after %v", n, ready.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-		Same(t, "the page's length", len(page.Sessions), 50)
-		Same(t, "State", c.Session(aws.ToString(page.Sessions[0].SessionId)).Status.State, types.SessionStateTerminated)
+		conformance.Same(t, "the page's length", len(page.Sessions), 50)
+		conformance.Same(t, "State", c.Session(aws.ToString(page.Sessions[0].SessionId)).Status.State, types.SessionStateTerminated)
 	}
-	Same(t, "stdout of a new session", c.Run(c.StartSession(), "print(2)"), "2\n")
+	conformance.Same(t, "stdout of a new session", c.Run(c.StartSession(), "print(2)"), "2\n")
 }
 
 // multiply copies the records of a session until there are n of it.
 func multiply(t *testing.T, database, id string, from, n int) {
 	t.Helper()
-	db := Must(sql.Open("sqlite", database))(t)
+	db := conformance.Must(sql.Open("sqlite", database))(t)
 	defer db.Close()
 	for _, table := range []struct{ name, of string }{{"sessions", "id"}, {"calculations", "session_id"}, {"events", "session_id"}} {
-		rows := Must(db.Query("SELECT name FROM pragma_table_info(?) WHERE pk = 0", table.name))(t)
+		rows := conformance.Must(db.Query("SELECT name FROM pragma_table_info(?) WHERE pk = 0", table.name))(t)
 		var columns, values []string
 		for rows.Next() {
 			var column string
@@ -116,7 +117,7 @@ func multiply(t *testing.T, database, id string, from, n int) {
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
-		Must(db.Exec(fmt.Sprintf(`WITH RECURSIVE copies (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM copies WHERE n + 1 < ?2)
+		conformance.Must(db.Exec(fmt.Sprintf(`WITH RECURSIVE copies (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM copies WHERE n + 1 < ?2)
 			INSERT INTO %s (%s) SELECT %s FROM copies, %[1]s WHERE %[4]s = ?3`,
 			table.name, strings.Join(columns, ", "), strings.Join(values, ", "), table.of), from, n, id))(t)
 	}

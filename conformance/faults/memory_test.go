@@ -1,4 +1,4 @@
-package conformance
+package faults
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 
+	"hearth/conformance"
 	"hearth/internal/testenv"
 )
 
@@ -31,7 +32,7 @@ func memory(t *testing.T, binary string) {
 	`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := Connect(t, testenv.Serve(t, binary, "--config", settings))
+	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
 	asking := func(heap string) func(*athena.StartSessionInput) {
 		return func(r *athena.StartSessionInput) {
 			r.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": heap}
@@ -42,13 +43,13 @@ func memory(t *testing.T, binary string) {
 	t.Run("a session that asks for too much is refused with the figures", func(t *testing.T) {
 		request := &athena.StartSessionInput{WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)}}
 		asking("64g")(request)
-		refusal := Refused(c.Athena.StartSession(t.Context(), request))(t)
-		Same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
+		refusal := conformance.Refused(c.Athena.StartSession(t.Context(), request))(t)
+		conformance.Same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
 	})
 	t.Run("a session that there is not enough for waits", func(t *testing.T) {
 		c := c.In(t)
 		second := c.Launch(asking("1g"))
-		Same(t, "StateChangeReason", aws.ToString(c.Session(second).Status.StateChangeReason),
+		conformance.Same(t, "StateChangeReason", aws.ToString(c.Session(second).Status.StateChangeReason),
 			"Waiting: position 1 of 1 in the queue of WorkGroup primary, because the account has 1 GiB of 2 GiB of memory in use and the next session needs 1536 MiB.")
 	})
 	t.Run("a session that there is enough for starts, also after a restart", func(t *testing.T) {
@@ -60,8 +61,8 @@ func memory(t *testing.T, binary string) {
 	t.Run("a calculation that needs too much fails, and its session goes on", func(t *testing.T) {
 		c := c.In(t)
 		status := c.Ended(c.Begin(first, "kept = bytearray(2 << 30)")).Status
-		Same(t, "State", status.State, types.CalculationExecutionStateFailed)
-		Same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), "MemoryError")
-		Same(t, "stdout", c.Run(first, "print('here')"), "here\n")
+		conformance.Same(t, "State", status.State, types.CalculationExecutionStateFailed)
+		conformance.Same(t, "StateChangeReason", aws.ToString(status.StateChangeReason), "MemoryError")
+		conformance.Same(t, "stdout", c.Run(first, "print('here')"), "here\n")
 	})
 }
