@@ -19,8 +19,9 @@ const (
 )
 
 // CalculationTransitions is the calculation's state machine. Steps before
-// RUNNING may be skipped by a driver that is quick. Code that ended by itself,
-// or with its driver, while it was being cancelled has stopped: it is CANCELED.
+// RUNNING may be skipped by a driver that is quick, and RUNNING by code that is.
+// Code that ended by itself, or with its driver, while it was being cancelled has
+// stopped: it is CANCELED.
 // No other state follows CANCELING, so that an answered stop is a promise.
 var CalculationTransitions = Transitions[CalculationState]{
 	CalculationCreating:  {CalculationCreated, CalculationQueued, CalculationRunning, CalculationCanceling, CalculationCanceled, CalculationCompleted, CalculationFailed},

@@ -13,13 +13,16 @@ import (
 // The state diagrams in the architecture document are printed from the tables.
 func TestStateDiagrams(t *testing.T) {
 	const file = "docs/architecture.md"
-	testenv.Printed(t, file, "session states", diagram(hearth.SessionTransitions, hearth.SessionCreating))
+	testenv.Printed(t, file, "session states", diagram(hearth.SessionTransitions, hearth.SessionCreating, hearth.SessionCreated))
 	testenv.Printed(t, file, "calculation states", diagram(hearth.CalculationTransitions, hearth.CalculationCreating))
 }
 
-func diagram[S ~string](table hearth.Transitions[S], first S) string {
+func diagram[S ~string](table hearth.Transitions[S], first ...S) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "```mermaid\nstateDiagram-v2\n    [*] --> %s\n", first)
+	b.WriteString("```mermaid\nstateDiagram-v2\n")
+	for _, s := range first {
+		fmt.Fprintf(&b, "    [*] --> %s\n", s)
+	}
 	states := make([]S, 0, len(table))
 	for s := range table {
 		states = append(states, s)

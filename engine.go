@@ -9,15 +9,46 @@ import (
 	"strings"
 )
 
-// The engine names that Athena knows. Both Spark names run the same Spark here
-// and differ in what a request may say (its dialect). The SQL engine is not
-// here: its workgroups are kept, and have no sessions.
+// The names of engines: Athena's, and one that is Hearth's own. Athena's two
+// Spark names run the same Spark here and differ in what a request may say (its
+// dialect). The SQL engine is not here: its workgroups are kept, and have no
+// sessions.
 const (
 	EngineAuto     = "AUTO"
 	EngineSQL3     = "Athena engine version 3"
 	EnginePySpark3 = "PySpark engine version 3"
 	EngineSpark35  = "Apache Spark version 3.5"
+	EngineSpark41  = "Apache Spark version 4.1" // Hearth's own
 )
+
+// dialect is what a request to an engine may say.
+type dialect int
+
+const (
+	sql             dialect = iota
+	sparkProperties         // SparkProperties and sizes of DPUs
+	classifications         // Classifications in their place
+)
+
+// engines are all of them but AUTO.
+var engines = []struct {
+	name    string
+	dialect dialect
+}{
+	{EnginePySpark3, sparkProperties},
+	{EngineSpark35, classifications},
+	{EngineSpark41, classifications},
+	{EngineSQL3, sql},
+}
+
+func (v EngineVersion) dialect() dialect {
+	for _, e := range engines {
+		if e.name == v.Effective {
+			return e.dialect
+		}
+	}
+	return sql
+}
 
 // EngineVersion is the engine that was chosen and the one that runs.
 type EngineVersion struct {
@@ -27,30 +58,36 @@ type EngineVersion struct {
 
 // EngineVersions lists the engines a workgroup can be set to. AUTO is not
 // among them: on Athena it always means the SQL engine.
-func EngineVersions() []EngineVersion {
-	return []EngineVersion{
-		{Selected: EnginePySpark3, Effective: EnginePySpark3},
-		{Selected: EngineSpark35, Effective: EngineSpark35},
+func EngineVersions() (versions []EngineVersion) {
+	for _, e := range engines {
+		if e.dialect != sql {
+			versions = append(versions, EngineVersion{Selected: e.name, Effective: e.name})
+		}
 	}
+	return versions
 }
 
 // SelectEngine gives the engine of a name; none at all is AUTO, which Athena
 // takes for the SQL engine. It returns KindInvalid for an unknown name.
 func SelectEngine(name string) (EngineVersion, error) {
-	switch name {
-	case "", EngineAuto:
+	if name == "" || name == EngineAuto {
 		return EngineVersion{Selected: EngineAuto, Effective: EngineSQL3}, nil
-	case EngineSQL3, EnginePySpark3, EngineSpark35:
-		return EngineVersion{Selected: name, Effective: name}, nil
 	}
-	return EngineVersion{}, Errorf(KindInvalid, "No engine has the name %q. There are %q and %q for sessions, and %q and %q for SQL.",
-		name, EnginePySpark3, EngineSpark35, EngineSQL3, EngineAuto)
+	for _, e := range engines {
+		if e.name == name {
+			return EngineVersion{Selected: name, Effective: name}, nil
+		}
+	}
+	return EngineVersion{}, Errorf(KindInvalid, "No engine has the name %q. There are %q, %q and %q for sessions, and %q and %q for SQL.",
+		name, EnginePySpark3, EngineSpark35, EngineSpark41, EngineSQL3, EngineAuto)
 }
 
 // IsSpark reports whether sessions can run on the engine.
-func (v EngineVersion) IsSpark() bool {
-	return v.Effective == EnginePySpark3 || v.Effective == EngineSpark35
-}
+func (v EngineVersion) IsSpark() bool { return v.dialect() != sql }
+
+// Classifies reports whether Spark properties are given to the engine as a
+// classification, and not as SparkProperties.
+func (v EngineVersion) Classifies() bool { return v.dialect() == classifications }
 
 // Sizes of a session in DPUs. Athena fixes the size of a coordinator and of an
 // executor at one DPU.
@@ -96,7 +133,7 @@ const AdditionalWorkingDirectory = "hearth.WorkingDirectory"
 // session's own win. An engine that does not take the sizes of DPUs has none.
 func (c EngineConfiguration) WithDefaults(engine EngineVersion, group EngineConfiguration) EngineConfiguration {
 	c.MaxConcurrentDPUs = cmp.Or(c.MaxConcurrentDPUs, group.MaxConcurrentDPUs, DefaultMaxConcurrentDPUs)
-	if engine.Effective != EngineSpark35 {
+	if !engine.Classifies() {
 		c.CoordinatorDPUSize = cmp.Or(c.CoordinatorDPUSize, group.CoordinatorDPUSize, DPUSize)
 		c.DefaultExecutorDPUSize = cmp.Or(c.DefaultExecutorDPUSize, group.DefaultExecutorDPUSize, DPUSize)
 	}
@@ -134,7 +171,7 @@ func joinedClassifications(group, own []Classification) []Classification {
 // Check refuses what the engine's dialect does not take. The error's kind is
 // KindInvalid and its message names the member.
 func (c EngineConfiguration) Check(engine EngineVersion) error {
-	if engine.Effective == EngineSpark35 {
+	if engine.Classifies() {
 		for _, member := range []struct {
 			name  string
 			given bool

@@ -6,7 +6,8 @@ import "time"
 // new one every 10 minutes (API_CreatePresignedNotebookUrl).
 const LinkLifetime = 10 * time.Minute
 
-// Link opens a session's page in the browser of whoever has it.
+// Link opens a session's page, or Spark's pages of it, in the browser of whoever
+// has it.
 type Link struct {
 	URL     string // has the token in it
 	Token   string

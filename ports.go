@@ -36,8 +36,8 @@ type Store interface {
 	// CreateSession records a new session. With a token that was used before
 	// it changes nothing and returns the session of then, and false. It
 	// returns KindIdempotencyMismatch when the token came with another digest.
-	// Quotas decide (Quotas.Enter, whose errors it returns) whether the session,
-	// which is CREATING then, is Waiting; a token that was used before wins over
+	// Quotas decide (Quotas.Enter, whose errors it returns) whether the session
+	// is Waiting, and CREATING then though s may say that it has a driver; a token that was used before wins over
 	// them. It returns KindNotFound (WorkGroupNotFound) when the session's
 	// workgroup is gone. For a session of a notebook it returns KindNotFound
 	// (NotebookNotFound) when the workgroup has no such notebook, and KindExists
@@ -60,8 +60,8 @@ type Store interface {
 	// LiveSessions lists all sessions that have not ended, oldest first.
 	LiveSessions(ctx context.Context) ([]Session, error)
 	// DeleteEnded removes sessions that ended before a time, at most limit of
-	// them, the first to end first, each with its calculations, its events and
-	// its and their tokens. It returns how many it removed.
+	// them, the first to end first, each with its calculations, its events, its
+	// ConnectTokens, and its and their tokens. It returns how many it removed.
 	DeleteEnded(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// EndedResults lists sessions that have ended and whose results are not noted
@@ -72,6 +72,14 @@ type Store interface {
 	// which why is added to. Once is enough: it changes nothing for a session whose
 	// results are noted as removed, that has not ended, or that is not on record.
 	NoteRemovedResults(ctx context.Context, sessionID string, at time.Time, why string) error
+
+	// CreateConnectToken records a token. Of its session's tokens, those go that have
+	// expired by then and are not among the newest, as many as are to be kept. It
+	// returns KindNotFound (SessionNotFound).
+	CreateConnectToken(ctx context.Context, t ConnectToken, keep int) error
+	// ConnectToken gives the token of a digest. It returns KindNotFound when there
+	// is none.
+	ConnectToken(ctx context.Context, digest string) (ConnectToken, error)
 
 	// CreateCalculation records a new calculation and takes its session from
 	// IDLE to BUSY. One whose SubmittedAt is before the session's last step is
@@ -100,6 +108,12 @@ type Store interface {
 	// go back: a step whose At is before the last one's is recorded at the last
 	// one's.
 	Apply(ctx context.Context, change Change) error
+	// Unsynced lists the objects that changes brought (Change.Unsynced) and NoteSynced
+	// has not taken away, the first to come first.
+	Unsynced(ctx context.Context) ([]Unsynced, error)
+	// NoteSynced forgets objects by their ids. Those that are not on record are
+	// passed over.
+	NoteSynced(ctx context.Context, ids []string) error
 	// Events gives the event log of a session and its calculations, oldest
 	// first. It returns KindNotFound (SessionNotFound).
 	Events(ctx context.Context, sessionID string) ([]Event, error)
@@ -144,6 +158,7 @@ type Store interface {
 type Change struct {
 	Session     *SessionChange
 	Calculation *CalculationChange
+	Unsynced    []Unsynced // is on record from now on, too
 }
 
 // Token makes a repeated request return the first answer. Scope keeps tokens
@@ -166,9 +181,16 @@ func TokenMismatch() *Error {
 type Drivers interface {
 	// Launch starts a driver and returns when its supervising process runs;
 	// Spark comes up later, as events tell. Launching an id again while its
-	// driver exists returns that driver. It returns KindUnavailable when the
-	// machine lacks something (engine, disk, memory) and says what.
+	// driver exists returns that driver. One that was launched Warm is claimed by a
+	// launch that is not: it is told the rest and gets DriverReady then; if it ends,
+	// or does not answer, before it is ready for its session, another one is started
+	// in its place. It returns KindUnavailable when the machine lacks something
+	// (engine, disk, memory) and says what.
 	Launch(ctx context.Context, launch Launch) (Driver, error)
+	// Warm tells what a driver was launched as that was launched ahead of its session
+	// and has never been claimed. It returns KindNotFound for all others: a record may
+	// have been lost, and what a session had is never another one's.
+	Warm(ctx context.Context, sessionID string) (Warm, error)
 	// Recover finds the driver of a session after a restart. Adoption says
 	// what it found; the driver is nil only for NeverLaunched.
 	Recover(ctx context.Context, sessionID string) (Driver, Adoption, error)
@@ -201,10 +223,11 @@ const (
 // Launch says what driver to start.
 type Launch struct {
 	SessionID        string
+	Warm             *Warm             // nil for a session that is on record
 	Master           string            // Spark's master URL
 	Properties       map[string]string // Spark properties of the session
 	Memory           int64             // what the driver may use, in bytes; 0 is not known
-	IdleTimeout      time.Duration     // the driver ends itself after that long without a calculation
+	IdleTimeout      time.Duration     // the driver ends itself after that long without a calculation or a call over Spark Connect
 	WorkingDirectory string            // relative paths of the code start here; "" is a directory of the driver's own
 
 	// What code in the driver may ask of its session. A launch that is repeated
@@ -245,6 +268,42 @@ type Driver interface {
 	// Result opens the calculation's result document, complete after
 	// CalculationEnded. It returns KindNotFound before.
 	Result(ctx context.Context, calculationID string) (io.ReadCloser, error)
+	// Connect gives where the driver speaks Spark Connect, and has it listen there
+	// when it does not yet. What runs there is told by events. It returns
+	// KindUnavailable when the driver cannot: it is not ready, is ending or has
+	// ended, has no Spark Connect, or was launched by a Hearth that knew none.
+	Connect(ctx context.Context) (Endpoint, error)
+	// UI gives where the driver shows Spark's own pages, over HTTP. It returns
+	// KindUnavailable when the driver cannot, as Connect does, or shows none.
+	UI(ctx context.Context) (Endpoint, error)
+}
+
+// Endpoint is an address of a driver on this machine. The one of Spark Connect
+// holds as long as the driver lives; Spark's pages move when code in the driver
+// starts another SparkContext.
+type Endpoint struct {
+	Address string // host:port
+	// Secret has to come with every call, or the driver refuses it: with Spark
+	// Connect as metadata under ConnectSecretKey, with pages as PageSecretHeader. ""
+	// is none.
+	Secret string
+}
+
+// ConnectSecretKey is the key of the metadata of a Spark Connect call in which a
+// driver looks for its secret. No client sends it: it is put in the place of what
+// the client proved itself with.
+const ConnectSecretKey = "x-hearth-driver-secret"
+
+// PageSecretHeader is likewise the header of a request for one of Spark's pages.
+const PageSecretHeader = "X-Hearth-Driver-Secret"
+
+// Histories shows Spark's pages of drivers that have ended.
+type Histories interface {
+	// Show gives where the pages of an ended session are shown, over HTTP, and has
+	// them shown when they are not yet. It is asked for each page anew: what nobody
+	// asks for is not shown for long. It returns KindNotFound when nothing was kept
+	// to show, and KindUnavailable when it cannot be shown.
+	Show(ctx context.Context, session Session) (Endpoint, error)
 }
 
 // Stream is an output of a calculation.
@@ -269,8 +328,13 @@ type DriverEvent struct {
 	Reason        string        // of CalculationEnded, DriverUnresponsive, DriverExited: for people
 	ExitStatus    int           // of CalculationEnded: what a program would have ended with
 	Ran           time.Duration // of CalculationEnded and DriverExited: how long the calculation's code ran
-	Progress      string        // of CalculationEnded: what part of its Spark work was done
-	Exit          ExitCause     // of DriverExited
+	// Operated is, of DriverRested and DriverExited, how long operations of Spark
+	// Connect ran since the last DriverOperating, less the time that a calculation's
+	// code ran meanwhile: Ran and Operated together count no moment twice.
+	Operated  time.Duration
+	Operating bool      // of CalculationEnded and DriverResponsive: operations of Spark Connect run
+	Progress  string    // of CalculationEnded: what part of its Spark work was done
+	Exit      ExitCause // of DriverExited
 }
 
 // DriverEventType says what happened.
@@ -278,9 +342,12 @@ type DriverEventType string
 
 // What can happen to a driver, in its usual order.
 const (
+	DriverWarm         DriverEventType = "warm"         // Spark is up, before a session has claimed it
 	DriverReady        DriverEventType = "ready"        // Spark is up; calculations may come
 	CalculationStarted DriverEventType = "started"      // code began to run
 	CalculationEnded   DriverEventType = "finished"     // code has stopped; its output is complete
+	DriverOperating    DriverEventType = "operating"    // the first operation of Spark Connect runs, where none did
+	DriverRested       DriverEventType = "rested"       // the last of them has ended
 	DriverUnresponsive DriverEventType = "unresponsive" // no heartbeat for a while
 	DriverResponsive   DriverEventType = "responsive"   // heartbeats are back
 	DriverExited       DriverEventType = "exited"       // no process of it is left
@@ -303,6 +370,7 @@ type ExitCause string
 const (
 	ExitRequested ExitCause = "requested" // End was called
 	ExitIdle      ExitCause = "idle"      // its idle timeout passed
+	ExitAge       ExitCause = "age"       // it was launched Warm, and no session has claimed it
 	ExitFault     ExitCause = "fault"     // anything else; Reason names it
 )
 
@@ -324,6 +392,13 @@ type Ownership struct {
 // (API_AclConfiguration).
 const BucketOwnerFullControl = "BUCKET_OWNER_FULL_CONTROL"
 
+// Unsynced is an object that is there and may not outlast a loss of power yet.
+type Unsynced struct {
+	ID   string // of this placing
+	URI  string
+	Kept []byte // from which the store makes the object again; encrypted if that is
+}
+
 // Objects keeps results under s3:// URIs.
 type Objects interface {
 	// Check tells whether Put would take the object, as far as that can be known
@@ -336,6 +411,20 @@ type Objects interface {
 	// the errors of Check, KindUnavailable also when the store is full, and an
 	// error of content as it is.
 	Put(ctx context.Context, o Object, content io.Reader) error
+	// Place is Put of a small object, which can be read when it returns as after
+	// Put. But a loss of power may take the object until Sync was told what Place
+	// returned, whose zero value says that there is nothing to tell. So that it
+	// can be told after the loss, what Place returned has to be on record before
+	// anybody counts on the object. Until Release, whoever else would change the
+	// object waits. It returns the errors of Put.
+	Place(ctx context.Context, o Object, content []byte) (Unsynced, error)
+	// Sync makes placed objects outlast a loss of power. Those of an earlier
+	// process are put again as they were, whatever became of them. It returns the
+	// errors of Put.
+	Sync(ctx context.Context, placed []Unsynced) error
+	// Release lets others change placed objects again. What is on record of them
+	// has to be gone by then, or it would undo such a change after a crash.
+	Release(placed []Unsynced)
 	// Open returns KindNotFound when there is no such object, KindDenied, and
 	// KindUnavailable when the store is down or the object cannot be decrypted.
 	// So do reads, which end with ctx: they never give other bytes than were put.

@@ -14,14 +14,15 @@ const (
 	SessionCreating    SessionState = "CREATING"    // recorded; it waits for its turn, or its driver is being launched
 	SessionCreated     SessionState = "CREATED"     // its driver's processes run; Spark is starting
 	SessionIdle        SessionState = "IDLE"        // accepts a calculation
-	SessionBusy        SessionState = "BUSY"        // runs a calculation
+	SessionBusy        SessionState = "BUSY"        // runs a calculation, or operations of Spark Connect
 	SessionTerminating SessionState = "TERMINATING" // asked to end; the driver is being stopped
 	SessionTerminated  SessionState = "TERMINATED"  // ended on request or when idle; nothing of it runs
 	SessionDegraded    SessionState = "DEGRADED"    // its driver is held but does not answer
 	SessionFailed      SessionState = "FAILED"      // ended by a fault, which StateChangeReason names
 )
 
-// SessionTransitions is the session's state machine. Only DEGRADED leads back:
+// SessionTransitions is the session's state machine. It begins with CREATING, or
+// with CREATED when the session's driver was launched ahead. Only DEGRADED leads back:
 // to IDLE or BUSY, when the driver answers again. A driver that hangs while it
 // starts is not DEGRADED: its start has a time limit, after which it is FAILED.
 var SessionTransitions = Transitions[SessionState]{
@@ -37,6 +38,11 @@ var SessionTransitions = Transitions[SessionState]{
 
 // Ended reports whether the session is over.
 func (s SessionState) Ended() bool { return SessionTransitions.Final(s) }
+
+// Ready reports whether the session's driver has come up and holds what it took.
+func (s SessionState) Ready() bool {
+	return s == SessionIdle || s == SessionBusy || s == SessionDegraded
+}
 
 // Limits and defaults of a session (Athena's model and user guide).
 const (
@@ -84,7 +90,7 @@ type Session struct {
 	// zero when they were not.
 	ResultsRemovedAt time.Time
 
-	DPUMillis int64 // DPUs held × milliseconds of wall time that calculations ran
+	DPUMillis int64 // DPUs held × milliseconds of wall time that calculations, or operations of Spark Connect, ran
 
 	// Phases tell where the time of the start went, in order.
 	Phases []StartPhase
@@ -116,9 +122,14 @@ func (c SessionConfiguration) Object(uri, contentType string) Object {
 
 // StartPhase is one part of a driver's start and what it took.
 type StartPhase struct {
-	Name string        `json:"name"` // spawn, python, jvm, spark_context, first_job
-	Took time.Duration `json:"took"`
+	Name  string        `json:"name"` // queue, spawn, python, jvm, spark_context, first_job, warm_up, claim
+	Took  time.Duration `json:"took"`
+	Ahead bool          `json:"ahead,omitempty"` // before the session was asked for, of a driver that was launched Warm
 }
+
+// PhaseQueue is the phase of a start before the driver was launched: the session
+// waited for room in the quotas, or for the starts of others.
+const PhaseQueue = "queue"
 
 // SessionRequest asks for a session. The zero value of a member means that it
 // was not given.

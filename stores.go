@@ -2,6 +2,7 @@ package hearth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -82,6 +83,36 @@ func (s Stores) Put(ctx context.Context, o Object, content io.Reader) error {
 	return s.of(o.URI).Put(ctx, o, content)
 }
 
+// Place implements Objects.
+func (s Stores) Place(ctx context.Context, o Object, content []byte) (Unsynced, error) {
+	return s.of(o.URI).Place(ctx, o, content)
+}
+
+// Sync implements Objects.
+func (s Stores) Sync(ctx context.Context, placed []Unsynced) error {
+	var errs []error
+	for store, placed := range s.byStore(placed) {
+		errs = append(errs, s.ByName[store].Sync(ctx, placed))
+	}
+	return errors.Join(errs...)
+}
+
+// Release implements Objects.
+func (s Stores) Release(placed []Unsynced) {
+	for store, placed := range s.byStore(placed) {
+		s.ByName[store].Release(placed)
+	}
+}
+
+func (s Stores) byStore(placed []Unsynced) map[string][]Unsynced {
+	all := make(map[string][]Unsynced)
+	for _, u := range placed {
+		store := s.name(u.URI)
+		all[store] = append(all[store], u)
+	}
+	return all
+}
+
 // Open implements Objects.
 func (s Stores) Open(ctx context.Context, uri string) (io.ReadSeekCloser, error) {
 	return s.of(uri).Open(ctx, uri)
@@ -103,11 +134,13 @@ func (s Stores) Remove(ctx context.Context, uri string) error {
 	return s.of(uri).(Disposer).Remove(ctx, uri)
 }
 
-// of gives the store of a URI. What is none is the built-in store's to refuse.
-func (s Stores) of(uri string) Objects {
-	store := BuiltIn
-	if at, err := ParseLocation(uri); err == nil {
-		store = s.Buckets.Store(at.Bucket)
+func (s Stores) of(uri string) Objects { return s.ByName[s.name(uri)] }
+
+// name gives the store of a URI. What is none is the built-in store's to refuse.
+func (s Stores) name(uri string) string {
+	at, err := ParseLocation(uri)
+	if err != nil {
+		return BuiltIn
 	}
-	return s.ByName[store]
+	return s.Buckets.Store(at.Bucket)
 }

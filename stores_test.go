@@ -55,6 +55,23 @@ func (n named) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	return nil, n.note(uri)
 }
 
+func (n named) Place(_ context.Context, o Object, content []byte) (Unsynced, error) {
+	return Unsynced{ID: "placed", URI: o.URI, Kept: content}, n.note(o.URI)
+}
+
+func (n named) Sync(_ context.Context, placed []Unsynced) error {
+	for _, u := range placed {
+		*n.asked = append(*n.asked, "sync "+u.URI)
+	}
+	return nil
+}
+
+func (n named) Release(placed []Unsynced) {
+	for _, u := range placed {
+		*n.asked = append(*n.asked, "release "+u.URI)
+	}
+}
+
 // disposing is one that can remove.
 type disposing struct{ named }
 
@@ -102,5 +119,33 @@ func TestStores(t *testing.T) {
 	}
 	if len(disk) != 9 || disk[0] != "s3://hearth/lake-1/a" || len(lake) != 3 {
 		t.Errorf("the disk was asked for %q, the lake for %q", disk, lake)
+	}
+}
+
+func TestStores_Place(t *testing.T) {
+	var disk, lake []string
+	s := Stores{
+		Buckets: Buckets{"lake": {"lake"}},
+		ByName:  map[string]Objects{BuiltIn: named{&disk}, "lake": named{&lake}},
+	}
+	var placed []Unsynced
+	for _, uri := range []string{"s3://hearth/a", "s3://lake/b", "s3://hearth/c"} {
+		u, err := s.Place(t.Context(), Object{URI: uri}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		placed = append(placed, u)
+	}
+	if err := s.Sync(t.Context(), placed); err != nil {
+		t.Error(err)
+	}
+	s.Release(placed)
+	if want := []string{
+		"s3://hearth/a", "s3://hearth/c", "sync s3://hearth/a", "sync s3://hearth/c", "release s3://hearth/a", "release s3://hearth/c",
+	}; !slices.Equal(disk, want) {
+		t.Errorf("the disk was told %q, want %q", disk, want)
+	}
+	if want := []string{"s3://lake/b", "sync s3://lake/b", "release s3://lake/b"}; !slices.Equal(lake, want) {
+		t.Errorf("the lake was told %q, want %q", lake, want)
 	}
 }

@@ -107,9 +107,10 @@ func (g WorkGroup) Check() error {
 var s3Location = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]*[a-z0-9](/.*)?$`)
 
 // CheckUpdate refuses an update of the workgroup was to g: beside what Check
-// refuses, one to another type of engine. It returns KindInvalid.
+// refuses, one to another type of engine, whose requests are others. It returns
+// KindInvalid.
 func (g WorkGroup) CheckUpdate(was WorkGroup) error {
-	if g.Engine.Effective != was.Engine.Effective {
+	if g.Engine.dialect() != was.Engine.dialect() {
 		return Errorf(KindInvalid, "The engine of WorkGroup %s cannot be changed from %s to %s. Create another workgroup for it.",
 			g.Name, was.Engine.Effective, g.Engine.Effective)
 	}

@@ -52,6 +52,17 @@ func TestWorkGroupCheck(t *testing.T) {
 			t.Errorf("to Spark: %v", err)
 		}
 	})
+	t.Run("engines whose requests are the same are one type", func(t *testing.T) {
+		was, other := good, good
+		was.Engine.Selected, was.Engine.Effective = hearth.EngineSpark41, hearth.EngineSpark41
+		if err := good.CheckUpdate(was); err != nil {
+			t.Error(err)
+		}
+		other.Engine.Selected, other.Engine.Effective = hearth.EnginePySpark3, hearth.EnginePySpark3
+		if err := other.CheckUpdate(was); hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(err.Error(), "cannot be changed from Apache Spark version 4.1") {
+			t.Errorf("to another dialect: %v", err)
+		}
+	})
 }
 
 func TestMonitoringWithDefaults(t *testing.T) {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,18 +55,18 @@ func (content) ReadAt(p []byte, at int64) (int, error) {
 	return len(p), nil
 }
 
-func (o largeObject) rate(begin time.Time) float64 {
-	return float64(o.size) / 1e6 / time.Since(begin).Seconds()
+func (o largeObject) rate(began time.Time) float64 {
+	return float64(o.size) / 1e6 / time.Since(began).Seconds()
 }
 
-func (o largeObject) put(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
+func (o largeObject) put(ctx context.Context, client *s3.Client, _ int) (float64, error) {
+	began := time.Now()
 	_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &o.key, Body: io.NewSectionReader(content{}, 0, o.size)})
-	return o.rate(begin), err
+	return o.rate(began), err
 }
 
-func (o largeObject) putInParts(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
+func (o largeObject) putInParts(ctx context.Context, client *s3.Client, _ int) (float64, error) {
+	began := time.Now()
 	upload, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: aws.String(bucket), Key: &o.key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32})
 	if err != nil {
 		return 0, err
@@ -90,7 +88,7 @@ func (o largeObject) putInParts(ctx context.Context, client *s3.Client) (float64
 	_, err = client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: aws.String(bucket), Key: &o.key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
-	return o.rate(begin), err
+	return o.rate(began), err
 }
 
 // eachPart calls for each part and where it begins, a few at a time.
@@ -113,18 +111,18 @@ func (o largeObject) eachPart(call func(n int, at int64) error) error {
 	return errors.Join(failures...)
 }
 
-func (o largeObject) get(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
+func (o largeObject) get(ctx context.Context, client *s3.Client, _ int) (float64, error) {
+	began := time.Now()
 	n, err := get(ctx, client, &o.key)
 	if err == nil && n != o.size {
 		err = fmt.Errorf("%d bytes came, of %d", n, o.size)
 	}
-	return o.rate(begin), err
+	return o.rate(began), err
 }
 
 // getInRanges also compares every byte with what was put.
-func (o largeObject) getInRanges(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
+func (o largeObject) getInRanges(ctx context.Context, client *s3.Client, _ int) (float64, error) {
+	began := time.Now()
 	err := o.eachPart(func(_ int, at int64) error {
 		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: &o.key, Range: aws.String(fmt.Sprintf("bytes=%d-%d", at, at+o.part-1))})
 		if err != nil {
@@ -133,7 +131,7 @@ func (o largeObject) getInRanges(ctx context.Context, client *s3.Client) (float6
 		defer out.Body.Close()
 		return o.compare(out.Body, at)
 	})
-	return o.rate(begin), err
+	return o.rate(began), err
 }
 
 func (o largeObject) compare(got io.Reader, at int64) error {
@@ -152,33 +150,24 @@ func (o largeObject) compare(got io.Reader, at int64) error {
 	}
 }
 
-// peakMemory is what each server had in memory at the most, since it started,
-// where the system tells.
-func peakMemory(peer, us *objectStore) ([]figure, error) {
-	if runtime.GOOS != "linux" {
-		return nil, nil
-	}
-	of := func(s *objectStore) (figure, error) {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.server.command.Process.Pid))
+// peakMemory is what each server had in memory at the most, since it started.
+func (b *bench) peakMemory(peer, ours *objectStore) error {
+	const what = "resident memory at the most, until here"
+	floor, us := b.row(peer.name, what, "MiB"), b.ours(what, "MiB")
+	for store, row := range map[*objectStore]*Row{peer: floor, ours: us} {
+		peak, err := statusMiB(store.server.process.Process.Pid, "VmHWM")
 		if err != nil {
-			return figure{}, err
+			return err
 		}
-		_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
-		var kiB float64
-		_, err = fmt.Sscan(string(rest), &kiB)
-		return figureOf(s.name+": resident memory at the most, until here", "MiB", []float64{kiB / 1024}), err
+		row.add(peak)
 	}
-	floor, err := of(peer)
-	if err != nil {
-		return nil, err
-	}
-	ours, err := of(us)
-	return []figure{floor, ours.over(floor)}, err
+	us.over(floor)
+	return nil
 }
 
 // remove makes room on the disk.
-func (o largeObject) remove(ctx context.Context, client *s3.Client) (float64, error) {
-	begin := time.Now()
+func (o largeObject) remove(ctx context.Context, client *s3.Client, _ int) (float64, error) {
+	began := time.Now()
 	_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: &o.key})
-	return milliseconds(time.Since(begin)), err
+	return milliseconds(time.Since(began)), err
 }

@@ -1,7 +1,8 @@
 // Package conformance drives the real binary with the clients that people use
 // — the Go SDK, boto3, the AWS CLI and PyAthena — and runs real Spark behind
-// it. Its tests are stories of sessions; other stories are in the packages within
-// it, each of which is done in less than the ten minutes that go test gives one.
+// it. It has the stories of sessions, which are tests of this package on Spark 3.5
+// and of spark41 on Spark 4.1; other stories are in the packages within it. Each is
+// done in less than the ten minutes that go test gives one.
 package conformance
 
 import (
@@ -38,9 +39,12 @@ type Client struct {
 	Env    map[string]string
 	T      *testing.T
 	Ctx    context.Context
+
+	Engine    Engine // of the story
+	WorkGroup string // that sessions are started in, unless something else is said
 }
 
-// Connect makes the client for a server.
+// Connect makes the client for a server. Its sessions run on Spark 3.5.
 func Connect(t *testing.T, server *testenv.Server) *Client {
 	t.Helper()
 	env := make(map[string]string)
@@ -62,7 +66,37 @@ func Connect(t *testing.T, server *testenv.Server) *Client {
 		Env: env,
 		T:   t,
 		Ctx: t.Context(),
+
+		Engine:    Spark35,
+		WorkGroup: Spark35.WorkGroup,
 	}
+}
+
+// Serve starts a server of a story's own, with a hearth.toml and flags.
+func (c *Client) Serve(settings string, flags ...string) *Client {
+	c.T.Helper()
+	home := c.T.TempDir()
+	if settings != "" {
+		if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte(settings), 0o600); err != nil {
+			c.T.Fatal(err)
+		}
+	}
+	own := c.ServeIn(home, flags...)
+	own.makeWorkGroup()
+	return own
+}
+
+// ServeIn starts a server with a home that is there already.
+func (c *Client) ServeIn(home string, flags ...string) *Client {
+	c.T.Helper()
+	return serveIn(c.T, c.Engine, home, c.Binary, flags...)
+}
+
+func serveIn(t *testing.T, engine Engine, home, binary string, flags ...string) *Client {
+	t.Helper()
+	c := Connect(t, testenv.ServeIn(t, home, binary, flags...))
+	c.Engine, c.WorkGroup = engine, engine.WorkGroup
+	return c
 }
 
 // In is the client for a test within the one that it was made for.
@@ -74,7 +108,7 @@ func (c Client) In(t *testing.T) *Client {
 // Token is a new ClientRequestToken.
 func Token() string { return "conformance-" + rand.Text() }
 
-// StartSession starts a session in primary and waits until it is idle. The test's end
+// StartSession starts a session in WorkGroup and waits until it is idle. The test's end
 // ends it.
 func (c *Client) StartSession(change ...func(*athena.StartSessionInput)) string {
 	c.T.Helper()
@@ -87,7 +121,7 @@ func (c *Client) StartSession(change ...func(*athena.StartSessionInput)) string 
 func (c *Client) Launch(change ...func(*athena.StartSessionInput)) string {
 	c.T.Helper()
 	request := &athena.StartSessionInput{
-		WorkGroup:                   aws.String("primary"),
+		WorkGroup:                   &c.WorkGroup,
 		EngineConfiguration:         &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)},
 		SessionIdleTimeoutInMinutes: aws.Int32(10),
 	}

@@ -6,38 +6,33 @@ import (
 	"hearth/internal/testenv"
 )
 
-// Story is a test of what people do with a server.
+// Story is a test of what people do with a server and its sessions.
 type Story struct {
 	Name string
+	// Tell has a client of a server that other stories use meanwhile. A story that
+	// restarts servers, or has them set up in another way, starts its own.
 	Tell func(*testing.T, *Client)
+
+	// Only is the engine that the story is told on, and Because why it is not told
+	// on the others. A story without them is told on each.
+	Only    Engine
+	Because string
 }
 
-// OwnServer is a story of servers that it starts itself, because it restarts
-// them or they are set up in another way.
-type OwnServer struct {
-	Name string
-	Tell func(t *testing.T, binary string)
-}
-
-// Tell tells stories of one server, and after them those that bring their own,
-// as many at a time as there are processors: a driver's start keeps both cores
-// of a small machine busy.
-func Tell(t *testing.T, stories []Story, own []OwnServer) {
+// Tell tells stories of sessions on an engine, as many at a time as there are
+// processors: a driver's start keeps both cores of a small machine busy.
+func Tell(t *testing.T, engine Engine, stories []Story) {
 	t.Helper()
-	binary := testenv.Binary(t)
-	if len(stories) > 0 {
-		server := Connect(t, testenv.Serve(t, binary))
-		for _, story := range stories {
-			t.Run(story.Name, func(t *testing.T) {
-				t.Parallel()
-				story.Tell(t, server.In(t))
-			})
+	server := serveIn(t, engine, t.TempDir(), testenv.Binary(t))
+	server.makeWorkGroup()
+	for _, story := range stories {
+		if story.Because != "" && story.Only != engine {
+			t.Logf("%q is not told on Spark %s: %s", story.Name, engine.Spark, story.Because)
+			continue
 		}
-	}
-	for _, story := range own {
 		t.Run(story.Name, func(t *testing.T) {
 			t.Parallel()
-			story.Tell(t, binary)
+			story.Tell(t, server.In(t))
 		})
 	}
 }

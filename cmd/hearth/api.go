@@ -71,7 +71,8 @@ func (c *client) setProperties(ctx context.Context, flags sessionFlags, engine *
 	if _, err := c.call(ctx, "GetWorkGroup", athena.GetWorkGroupInput{WorkGroup: &flags.Workgroup}, &group); err != nil {
 		return err
 	}
-	if version := value(value(group.WorkGroup).Configuration); value(value(version.EngineVersion).EffectiveEngineVersion) == hearth.EngineSpark35 {
+	configuration := value(value(group.WorkGroup).Configuration)
+	if (hearth.EngineVersion{Effective: value(value(configuration.EngineVersion).EffectiveEngineVersion)}).Classifies() {
 		engine.Classifications = []athena.Classification{{Name: new(hearth.ClassificationSparkDefaults), Properties: flags.Conf}}
 		return nil
 	}

@@ -81,7 +81,7 @@ func TestBackup_Contents(t *testing.T) {
 	for name, kept := range map[string]bool{
 		"hearth.toml": true, "something new": true, // whatever it is
 		"drivers/id/journal": false, "engines/3.5.7/python": false, "spark/3.5.7/python": false, "restore.log": true,
-		"server.json": false, "server.log": false, "server.json.new": false, "keys.json.123": false, "objects.key.123": false, ".doctor-1": false, "hearth.db-wal.old": false,
+		"server.json": false, "server.log": false, "server.json.new": false, "keys.json.123": false, "objects.key.123": false, "authority.pem.123": false, "roots.pem": false, "roots.pem.123": false, ".doctor-1": false, "hearth.db-wal.old": false,
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -108,11 +108,11 @@ func TestBackup_Contents(t *testing.T) {
 	if _, stderr, status := hearthRun(t, nil, "restore", archive, "--data", into); status != 0 {
 		t.Fatal(stderr)
 	}
-	want := []string{"catalog.db", "hearth.db", "hearth.toml", "keys.json", "objects", "objects.key", "restore.log", "server.lock", "something new"}
+	want := []string{"authority.pem", "catalog.db", "hearth.db", "hearth.toml", "keys.json", "objects", "objects.key", "restore.log", "server.lock", "something new"}
 	if names := namesIn(t, into); !slices.Equal(names, want) {
 		t.Errorf("it has %v, and not %v", names, want)
 	}
-	for _, name := range []string{"keys.json", "objects.key", "hearth.toml"} {
+	for _, name := range []string{"authority.pem", "keys.json", "objects.key", "hearth.toml"} {
 		was, _ := os.ReadFile(filepath.Join(dir, name))
 		is, err := os.ReadFile(filepath.Join(into, name))
 		if err != nil || !bytes.Equal(was, is) {

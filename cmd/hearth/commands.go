@@ -23,15 +23,18 @@ type commandLine struct {
 	Version kong.VersionFlag `help:"Show the version."`
 
 	Run          runCommand          `cmd:"" help:"Run a Python program in a Spark session of its own."`
+	Shell        shellCommand        `cmd:"" help:"Run what is typed, in a session of its own or in one that is there."`
 	Serve        serveCommand        `cmd:"" help:"Serve the Athena API."`
 	Env          envCommand          `cmd:"" help:"Print what AWS clients need, as exports for a shell."`
 	Sessions     sessionsCommands    `cmd:"" help:"Start, list, show, open, wait for and stop sessions."`
+	Connect      connectCommand      `cmd:"" help:"Print an address for a session's Spark Connect clients."`
 	Calculations calculationCommands `cmd:"" help:"Start, list, show, read and stop calculations."`
 	Workgroups   workgroupCommands   `cmd:"" help:"List, show, make, change and delete workgroups."`
 	Engines      engineCommands      `cmd:"" help:"Install and list Spark engines."`
 	Backup       backupCommand       `cmd:"" help:"Write all that the data directory keeps to a file, also while a server runs."`
 	Restore      restoreCommand      `cmd:"" help:"Put a backup into an empty data directory."`
 	Doctor       doctorCommand       `cmd:"" help:"Check what sessions need, and say how to mend what is wrong."`
+	Bench        benchCommand        `cmd:"" help:"Measure Hearth beside its neighbours."`
 	Shim         shimCommand         `cmd:"" hidden:"" help:"Supervise one driver. The server starts it."`
 }
 
@@ -45,7 +48,9 @@ type globals struct {
 
 func (g *globals) json() bool { return g.Output == "json" }
 
-// version is the module's version, or the revision it was built from.
+// version is the module's version: a tag, or the date and the revision of what it
+// was built from, with "+dirty" where that was changed. It is "(devel)" where the
+// build was told no revision, as with -buildvcs=false.
 func version() string {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

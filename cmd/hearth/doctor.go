@@ -5,18 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"hearth"
 	"hearth/internal/access"
+	"hearth/internal/authority"
+	"hearth/internal/certificate"
 	"hearth/internal/config"
 	"hearth/internal/metastore"
 	"hearth/internal/shim"
+	"hearth/internal/spark"
 	"hearth/internal/sqlite"
 )
 
@@ -27,8 +32,8 @@ type doctorCommand struct {
 
 // Help is kong's long help.
 func (doctorCommand) Help() string {
-	return `Checks the data directory, the database, the disk, memory, stores of others, Python, Java, the Spark engine, the
-address and what earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
+	return `Checks the data directory, the database, the disk, memory, stores of others, Python, Java, the Spark engine,
+certificates, the address and what earlier servers left. Each finding that is not ok comes with a remedy. Nothing is changed without --fix,
 and nothing of a session on record with it. The exit status is 1 when sessions cannot run as things are.`
 }
 
@@ -115,6 +120,8 @@ func (d *doctor) examine(ctx context.Context, g *globals) error {
 	d.memory(ctx)
 	d.stores(ctx)
 	d.engine(ctx)
+	d.certificates()
+	d.authority()
 	d.server(ctx)
 	return ctx.Err()
 }
@@ -252,10 +259,28 @@ func existing(dir string) string {
 	}
 }
 
-// engine looks at Spark, and at what it needs. Sessions can do without an
-// engine, which they install, and without its archive.
+// engine looks at the Spark that all servers have, and at the others that are
+// installed.
 func (d *doctor) engine(ctx context.Context) {
-	for _, c := range enginesOf(d.settings).Checks(ctx) {
+	versions := []string{spark.DefaultVersion}
+	installed, err := enginesOf(d.settings).List()
+	if err != nil {
+		d.note("engines", broken, hearth.MessageOf(err), "")
+	}
+	for _, engine := range installed {
+		if engine.Version != spark.DefaultVersion {
+			versions = append(versions, engine.Version)
+		}
+	}
+	for _, version := range versions {
+		d.version(ctx, version)
+	}
+}
+
+// version looks at an engine, and at what it needs. Sessions can do without its
+// archive; the server's start installs the engine.
+func (d *doctor) version(ctx context.Context, version string) {
+	for _, c := range enginesOf(d.settings).Checks(ctx, version) {
 		status := healthy
 		switch {
 		case c.OK:
@@ -266,20 +291,83 @@ func (d *doctor) engine(ctx context.Context) {
 		}
 		d.note(c.Name, status, c.Detail, c.Remedy)
 	}
-	d.formats()
+	d.formats(version)
 }
 
 // formats looks at the table formats that workgroups have. Without them the
 // sessions of other workgroups run.
-func (d *doctor) formats() {
+func (d *doctor) formats(version string) {
 	for _, format := range d.settings.TableFormats() {
-		c := enginesOf(d.settings).CheckFormat(format)
+		c := enginesOf(d.settings).CheckFormat(version, format)
 		status := healthy
 		if !c.OK {
 			status = odd
 		}
 		d.note(c.Name, status, c.Detail, c.Remedy)
 	}
+}
+
+// renewal is how long before its end a certificate had better been renewed, as
+// most programs that do so have by then.
+const renewal = 7 * 24 * time.Hour
+
+// certificates looks at those that are the user's.
+func (d *doctor) certificates() {
+	for _, c := range []struct{ check, file, key string }{
+		{"certificate", d.settings.TLSCertificate, d.settings.TLSKey},
+		{"Spark Connect's certificate", d.settings.ConnectCertificate, d.settings.ConnectKey},
+	} {
+		if c.file == "" {
+			continue
+		}
+		files, err := certificate.Open(c.file, c.key, slog.New(slog.DiscardHandler))
+		if err != nil {
+			d.note(c.check, broken, hearth.MessageOf(err), "")
+			continue
+		}
+		found, left := c.file+", until "+shown(files.Until()), time.Until(files.Until())
+		const remedy = "Renew it. A server that runs takes up the new files by itself."
+		switch {
+		case left <= 0:
+			d.note(c.check, broken, found, remedy)
+		case left < renewal:
+			d.note(c.check, odd, found, remedy)
+		default:
+			d.note(c.check, healthy, found, "")
+		}
+	}
+}
+
+// authority looks at what certificates are signed with that Hearth makes, if there
+// is any. The server's next start renews it in time.
+func (d *doctor) authority() {
+	if d.settings.ConnectCertificate != "" {
+		return
+	}
+	until, err := authority.Examine(d.settings.Data)
+	switch {
+	case hearth.KindOf(err) == hearth.KindNotFound:
+	case err != nil:
+		d.note("Spark Connect's authority", broken, hearth.MessageOf(err), "")
+	default:
+		d.note("Spark Connect's authority", healthy, "until "+shown(until), "")
+	}
+}
+
+// connect looks at the address of Spark Connect when no server has it.
+func (d *doctor) connect() {
+	var refusals []error
+	for _, address := range d.settings.ConnectAddresses() {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			refusals = append(refusals, err)
+			continue
+		}
+		listener.Close()
+		d.note("Spark Connect", healthy, listener.Addr().String()+" is free", "")
+		return
+	}
+	d.note("Spark Connect", broken, errors.Join(refusals...).Error(), "Stop the program that has the address, or choose another one with connect_listen in "+d.at.configFile()+".")
 }
 
 // server looks at the address, and at what a server left.
@@ -307,5 +395,6 @@ func (d *doctor) server(ctx context.Context) {
 		listener.Close()
 		d.note("server", healthy, "none runs, and "+d.settings.Listen+" is free", "")
 	}
+	d.connect()
 	d.leftovers(ctx, false)
 }

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"slices"
+
 	"hearth"
 	"hearth/internal/config"
 	"hearth/internal/spark"
@@ -16,17 +20,72 @@ func enginesOf(settings config.Config) spark.Engines {
 		Maven:  settings.MavenURL,
 		Memory: settings.DriverMemory,
 
+		EventLogs: settings.EventLogs,
 		Warehouse: home(settings.Data).warehouse(),
 	}
 }
 
+// installEngines makes what sessions run on: the default engine, without which
+// there is no server, and those that workgroups have chosen beside it, with the
+// table formats that workgroups have. For want of the others the sessions that
+// need them cannot start, and all others can.
+func (s *server) installEngines(ctx context.Context) error {
+	if _, err := s.engines.Install(ctx, spark.DefaultVersion, s.installing); err != nil {
+		return err
+	}
+	versions, err := s.chosenVersions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, version := range versions {
+		_, err := s.engines.Install(ctx, version, s.installing)
+		if err == nil && !s.settings.LightDrivers {
+			err = s.engines.InstallFormats(ctx, version, s.settings.TableFormats(), s.installing)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			s.log.Warn("some sessions cannot start", "spark", version, "table_formats", s.settings.TableFormats(), "error", err)
+		}
+	}
+	return nil
+}
+
+// chosenVersions are the default one and those of the workgroups' engines.
+func (s *server) chosenVersions(ctx context.Context) ([]string, error) {
+	versions := []string{spark.DefaultVersion}
+	page := hearth.Page{Limit: 50}
+	for {
+		groups, next, err := s.store.WorkGroups(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, group := range groups {
+			if version := spark.VersionOf(group.Engine.Effective); !slices.Contains(versions, version) {
+				versions = append(versions, version)
+			}
+		}
+		if next == "" {
+			return versions, nil
+		}
+		page.After = next
+	}
+}
+
+// installing is told how the installation of an engine goes.
+func (s *server) installing(r spark.Report) {
+	s.await(fmt.Sprintf("Spark is being installed, step %d of %d: %s", r.Step, r.Steps, r.Name))
+	s.options.Progress(r)
+}
+
 type engineCommands struct {
-	Install enginesInstall `cmd:"" help:"Install a Spark engine, or go on with an installation."`
+	Install enginesInstall `cmd:"" help:"Install a Spark engine, go on with an installation, or repair one."`
 	List    enginesList    `cmd:"" help:"List the installed engines."`
 }
 
 type enginesInstall struct {
-	Version string               `arg:"" optional:"" default:"${engine}" help:"Version of Spark. (default: ${engine})"`
+	Version string               `arg:"" optional:"" default:"${engine}" help:"Version of Spark: ${engines}. (default: ${engine})"`
 	With    []hearth.TableFormat `help:"Also the table formats: iceberg, delta or both. The server does it for those in its configuration." placeholder:"FORMAT,…" enum:"iceberg,delta"`
 }
 

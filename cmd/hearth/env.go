@@ -14,7 +14,7 @@ type envCommand struct{}
 
 // Help is kong's long help.
 func (envCommand) Help() string {
-	return `Prints what makes AWS SDKs and the AWS CLI speak to this server:
+	return `Prints what makes AWS SDKs and the AWS CLI speak to this server, and Spark Connect clients trust it:
 
   eval "$(hearth env)"
   aws athena list-sessions --work-group primary
@@ -56,6 +56,13 @@ func (envCommand) Run(m *Main, g *globals) error {
 		{"AWS_SECRET_ACCESS_KEY", c.keys.SecretAccessKey},
 		{"AWS_REGION", c.region},
 		{"AWS_DEFAULT_REGION", c.region},
+	}
+	if g.Endpoint == "" && settings.ConnectCertificate == "" {
+		roots, err := trustedRoots(settings)
+		if err != nil {
+			return err
+		}
+		variables = append(variables, variable{"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", roots})
 	}
 	unset := notOurs
 	if settings.BucketStores().All() { // no object is here to be read

@@ -26,6 +26,7 @@ func (h home) lockFile() string     { return filepath.Join(string(h), "server.lo
 func (h home) recordFile() string   { return filepath.Join(string(h), "server.json") }
 func (h home) keysFile() string     { return filepath.Join(string(h), "keys.json") }
 func (h home) logFile() string      { return filepath.Join(string(h), "server.log") }
+func (h home) historyFile() string  { return filepath.Join(string(h), "shell.history") }
 func (h home) restoreDir() string   { return filepath.Join(string(h), "restore.partial") }
 
 // warehouse is the URI of the tables that are made without a place of their own.
@@ -43,7 +44,7 @@ func (h home) extractedDir() string { return filepath.Join(h.restoreDir(), "extr
 var passing = []string{
 	"hearth.db*", "catalog.db*", "objects",
 	"drivers", "engines",
-	"server.*", "keys.json.*", "objects.key.*", "restore.partial", ".*",
+	"server.*", "keys.json.*", "objects.key.*", "authority.pem.*", "roots.pem*", "restore.partial", ".*",
 }
 
 // kept lists the entries that are not passing. The directory of engines may

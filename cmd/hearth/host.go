@@ -112,7 +112,7 @@ func (h *host) embed() error {
 		return hearth.Errorf(hearth.KindUnavailable, "The server's log cannot be written: %w.", err)
 	}
 	settings := h.settings
-	settings.Listen = "127.0.0.1:0"
+	settings.Listen, settings.ConnectListen = "127.0.0.1:0", "127.0.0.1:0"
 	server, err := newServer(settings, serverOptions{
 		Embedded: true,
 		Log:      slog.New(slog.NewTextHandler(log, nil)),

@@ -85,25 +85,46 @@ func removeAll(_ context.Context, path string) error { return os.RemoveAll(path)
 
 // strays are the drivers whose session is not on record, as after its record
 // was deleted or another database was put in place. Those of sessions on record
-// are the server's to find.
+// are the server's to find, and so are those that wait for a session.
 func (d *doctor) strays(ctx context.Context, drivers *driver.Drivers, served bool) leftovers {
 	strays := leftovers{kind: "drivers whose sessions are not on record", remove: func(ctx context.Context, id string) error { return removeDriver(ctx, drivers, id) }}
 	ids, err := drivers.Known(ctx)
 	if err != nil || len(ids) == 0 {
 		return strays
 	}
+	// Who waits is asked first: a session that claims one meanwhile is on record
+	// before it does.
+	waiting := make(map[string]bool)
+	locked := func(id string) bool {
+		locked, err := shim.Locked(filepath.Join(d.at.driversDir(), id))
+		return err == nil && locked
+	}
+	for _, id := range ids {
+		if _, err := drivers.Warm(ctx, id); err == nil && locked(id) {
+			waiting[id] = true
+		}
+	}
 	recorded, err := sqlite.Recorded(ctx, d.at.storeFile(), ids)
 	if err != nil {
 		d.note("leftovers", odd, fmt.Sprintf("whose drivers are in %s cannot be told: %s", d.at.driversDir(), inFull(err)), "Mend the database first.")
 		return strays
 	}
-	live := 0
+	live, ahead := 0, 0
 	for _, id := range ids {
-		if !recorded[id] {
+		switch {
+		case waiting[id] && !recorded[id]:
+			ahead++
+		case !recorded[id]:
 			strays.names = append(strays.names, id)
-		} else if locked, err := shim.Locked(filepath.Join(d.at.driversDir(), id)); err == nil && locked {
+		case locked(id):
 			live++
 		}
+	}
+	switch {
+	case ahead > 0 && served:
+		d.note("warm drivers", healthy, fmt.Sprintf("waiting for sessions: %d", ahead), "")
+	case ahead > 0:
+		d.note("warm drivers", healthy, fmt.Sprintf("waiting for sessions, until the next server comes or they are %v old: %d", d.settings.WarmAge, ahead), "")
 	}
 	if live > 0 && !served {
 		d.note("leftovers", odd, fmt.Sprintf("sessions that go on without a server, until they have been idle for long enough: %d", live),

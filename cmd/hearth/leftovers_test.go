@@ -53,15 +53,15 @@ func TestDoctor_Leftovers(t *testing.T) {
 	settings, session := newHome(t)
 	at := home(settings.Data)
 	drivers := lightDrivers(t, settings)
-	launch := func(id string) {
+	launch := func(id string, warm *hearth.Warm) {
 		t.Helper()
-		d, err := drivers.Launch(t.Context(), hearth.Launch{SessionID: id})
+		d, err := drivers.Launch(t.Context(), hearth.Launch{SessionID: id, Warm: warm})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ready := errors.New("ready")
 		err = d.Follow(t.Context(), 0, func(e hearth.DriverEvent) error {
-			if e.Type == hearth.DriverReady {
+			if e.Type == hearth.DriverReady || e.Type == hearth.DriverWarm {
 				return ready
 			}
 			return nil
@@ -70,11 +70,12 @@ func TestDoctor_Leftovers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	launch(session.ID) // on record, and live
-	launch("stray")
-	launch("homeless")
+	launch(session.ID, nil) // on record, and live
+	launch("stray", nil)
+	launch("homeless", nil)
+	launch("waiting", &hearth.Warm{Key: "key", Age: time.Hour})
 	running, err := shim.Running(at.driversDir())
-	if err != nil || len(running) != 3 {
+	if err != nil || len(running) != 4 {
 		t.Fatalf("%v run, %v", running, err)
 	}
 	homeless := running[filepath.Join(at.driversDir(), "homeless")]
@@ -117,11 +118,12 @@ func TestDoctor_Leftovers(t *testing.T) {
 			"though their files are gone: ", "homeless",
 			"temporary files: ", ".doctor-1", "keys.json.1", "objects/.new/half",
 			"sessions that go on without a server, until they have been idle for long enough: 1",
+			"ok: waiting for sessions, until the next server comes or they are 1h0m0s old: 1",
 		)
 		if after := filesIn(t, settings.Data); !slices.Equal(before, after) {
 			t.Errorf("there were %v, and are %v", before, after)
 		}
-		if !locked(session.ID) || !locked("stray") {
+		if !locked(session.ID) || !locked("stray") || !locked("waiting") {
 			t.Error("a driver has ended")
 		}
 	})
@@ -152,16 +154,16 @@ func TestDoctor_Leftovers(t *testing.T) {
 			t, look(true, false),
 			"fixed: drivers whose sessions are not on record, removed: other, stray, unknown", "fixed: temporary files", "fixed: drivers that run",
 		)
-		if names := namesIn(t, at.driversDir()); !slices.Equal(names, []string{session.ID}) {
+		if names := namesIn(t, at.driversDir()); !slices.Equal(names, []string{session.ID, "waiting"}) {
 			t.Errorf("there is %v", names)
 		}
-		if !locked(session.ID) {
-			t.Error("the driver of the live session has ended")
+		if !locked(session.ID) || !locked("waiting") {
+			t.Error("the driver of the live session, or one that waits for a session, has ended")
 		}
 		if after := filesIn(t, filepath.Join(at.driversDir(), session.ID)); !slices.Equal(before, after) {
 			t.Errorf("there were %v, and are %v", before, after)
 		}
-		if running, err := shim.Running(at.driversDir()); err != nil || len(running) != 1 {
+		if running, err := shim.Running(at.driversDir()); err != nil || len(running) != 2 {
 			t.Errorf("%v run, %v; homeless was %v", running, err, homeless)
 		}
 		if found := look(false, false); strings.Contains(found, "--fix") {
@@ -180,7 +182,7 @@ func TestDoctor_Leftovers(t *testing.T) {
 			t.Fatal(err)
 		}
 		look(true, false)
-		if names := namesIn(t, at.driversDir()); !slices.Equal(names, []string{session.ID}) {
+		if names := namesIn(t, at.driversDir()); !slices.Equal(names, []string{session.ID, "waiting"}) {
 			t.Errorf("there is %v", names)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -56,7 +57,7 @@ func (m *Main) Run(args []string) int {
 		kong.Description(description),
 		kong.Writers(m.Stdout, m.Stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": version(), "engine": spark.DefaultVersion},
+		kong.Vars{"version": version(), "engine": spark.DefaultVersion, "engines": strings.Join(spark.Versions(), " or ")},
 		kong.Bind(m, &line.globals),
 	)
 	if err != nil {

@@ -48,8 +48,9 @@ directory. Their outputs are written into the file, in place of those it had.
 The exit status is the program's, or that of the cell that failed. Ctrl-C stops the program and ends the session; a second Ctrl-C does
 not wait for that.
 
-The server that serves the data directory is used; where there is none, the run is its own. The first
-run installs Spark.`
+The server that serves the data directory is used; where there is none, the run is its own. The
+session works in the directory that it is called in, so it is none of those that the server has
+started ahead. The first run installs Spark.`
 }
 
 // Run carries the command out.
@@ -150,7 +151,8 @@ func (c *runCommand) read(stdin io.Reader) (work, error) {
 	return work{p.name, directory, func(r *run) error { return r.execute(p, r.stdout, r.stderr) }}, err
 }
 
-// run is one program, or one notebook, in a session of its own.
+// run is code that runs in a session: a program or a notebook in one of its own,
+// or a cell of a shell.
 type run struct {
 	client         *client
 	began          time.Time
@@ -177,22 +179,29 @@ type run struct {
 // do starts a session, does the work in it as soon as it is ready, and ends it,
 // whatever became of the work.
 func (r *run) do(flags sessionFlags, w work) error {
+	err := r.begin(flags, w.directory)
+	if err == nil {
+		err = w.execute(r)
+	}
+	return errors.Join(err, r.end())
+}
+
+// begin starts a session and waits until it is ready.
+func (r *run) begin(flags sessionFlags, directory string) error {
 	if err := r.stop.Err(); err != nil {
 		return err
 	}
-	started, _, err := r.client.startSession(r.leave, flags, w.directory)
+	started, _, err := r.client.startSession(r.leave, flags, directory)
 	if err != nil {
 		return err
 	}
 	r.sessionID = value(started.SessionID)
 	fmt.Fprintln(r.notes, "Starting session", r.sessionID)
 	if err := r.tellWaiting(value(started.State)); err != nil {
-		return errors.Join(err, r.end())
+		return err
 	}
-	if _, _, err = ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle)); err == nil {
-		err = w.execute(r)
-	}
-	return errors.Join(err, r.end())
+	_, _, err = ready(r.client.awaitSession(r.stop, r.sessionID, hearth.SessionIdle))
+	return err
 }
 
 // tellWaiting says what a session waits for that does not start at once.
@@ -214,7 +223,11 @@ func (r *run) execute(p program, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	id := value(started.CalculationExecutionID)
+	return r.attend(value(started.CalculationExecutionID), stdout, stderr)
+}
+
+// attend copies what a calculation prints until it has ended.
+func (r *run) attend(id string, stdout, stderr io.Writer) error {
 	defer context.AfterFunc(r.stop, func() { r.client.stopCalculation(r.leave, id) })()
 
 	var copying errgroup.Group
@@ -228,6 +241,7 @@ func (r *run) execute(p program, stdout, stderr io.Writer) error {
 		})
 	}
 	printed := copying.Wait()
+	var err error
 	r.calculation, r.raw.calculation, err = r.client.awaitCalculation(r.leave, id)
 	if err == nil {
 		ran := value(r.calculation.Status)
@@ -263,8 +277,11 @@ func (r *run) show() error {
 	return nil
 }
 
-// end ends the session and waits until it has ended.
+// end ends the session, if there is one, and waits until it has ended.
 func (r *run) end() error {
+	if r.sessionID == "" {
+		return nil
+	}
 	_, err := r.client.terminate(r.leave, r.sessionID)
 	if err != nil {
 		return err

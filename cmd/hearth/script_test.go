@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -11,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"hearth": main,
+		"hearth":    main,
+		"handed-on": func() { fmt.Print(handedOn()) }, // see TestHandedOn
 		"mortal-hearth": func() { // see TestWalk
 			testenv.Moments(os.Getenv("MOMENTS")).Heed("the command")
 			main()

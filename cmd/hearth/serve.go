@@ -10,7 +10,8 @@ import (
 type serveCommand struct {
 	Listen            string `help:"Address to listen at. (default: 127.0.0.1:8650)" placeholder:"HOST:PORT"`
 	InsecureListen    bool   `help:"Allow an address that other machines reach, without TLS."`
-	EndSessionsOnExit bool   `help:"End all sessions when the server ends."`
+	WarmDrivers       *int   `help:"How many drivers wait for sessions. (default: 1)" placeholder:"N"`
+	EndSessionsOnExit bool   `help:"End all sessions when the server ends, and the drivers that wait for some."`
 }
 
 // Help is kong's long help.
@@ -31,6 +32,9 @@ func (c *serveCommand) Run(m *Main, g *globals) error {
 	}
 	if c.Listen != "" {
 		settings.Listen = c.Listen
+	}
+	if c.WarmDrivers != nil {
+		settings.WarmDrivers = *c.WarmDrivers
 	}
 	settings.InsecureListen = settings.InsecureListen || c.InsecureListen
 	if err := settings.Check(); err != nil {

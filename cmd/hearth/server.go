@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -22,11 +22,14 @@ import (
 	"hearth/internal/athena"
 	"hearth/internal/awsjson"
 	"hearth/internal/config"
+	"hearth/internal/connect"
 	"hearth/internal/console"
 	"hearth/internal/driver"
+	"hearth/internal/history"
 	"hearth/internal/httpd"
 	"hearth/internal/metastore"
 	"hearth/internal/objects"
+	"hearth/internal/recent"
 	"hearth/internal/rest"
 	"hearth/internal/sessions"
 	"hearth/internal/shim"
@@ -59,8 +62,10 @@ type server struct {
 	engines  spark.Engines
 	store    *sqlite.Store
 	objects  *objects.Store
+	history  *history.Servers
 	sessions *sessions.Service
 	http     *httpd.Server
+	connect  *connect.Server
 	identity string
 	serving  sync.WaitGroup
 
@@ -114,40 +119,61 @@ func newServer(settings config.Config, options serverOptions) (_ *server, err er
 		return nil, err
 	}
 	s.engines = enginesOf(settings)
+	drivers := s.drivers()
+	s.history = history.New(history.Config{Events: drivers.Events, Command: s.historyServer, Log: s.log})
 	s.sessions = sessions.New(sessions.Config{
-		Store:       s.store,
-		Drivers:     s.drivers(),
+		Store:       recent.New(s.store),
+		Drivers:     drivers,
 		Objects:     stores,
+		Histories:   s.history,
 		Quotas:      quotas,
 		Memory:      settings.Memory(),
 		KeepDrivers: settings.KeepDrivers.Duration,
 		KeepRecords: settings.KeepRecords.Duration,
-		Results:     sessions.Retention{Objects: stores, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
-		Log:         s.log,
+
+		Starts: settings.ConcurrentStarts,
+		Pool:   s.pool(),
+
+		ConnectTokenTTL: settings.ConnectTokenTTL.Duration,
+
+		Results: sessions.Retention{Objects: stores, Age: settings.KeepResults.Duration, Size: settings.MaxResultsSize()},
+		Log:     s.log,
 	})
 	pages := console.New(s.sessions, console.Options{Keys: s.keys, Ready: s.ready, Log: s.log})
 	link := func(ctx context.Context, sessionID string) (hearth.Link, error) {
 		return pages.Link(ctx, principal(ctx), httpd.AddressFrom(ctx), sessionID)
 	}
-	api := athena.Options{Link: link, Principal: principal, Allow: calls.Allow, Throttled: settings.Throttle.Error, MaxBody: settings.MaxBody, Log: s.log}
+	sparkLink := func(ctx context.Context, sessionID string) (hearth.Link, error) {
+		return pages.SparkLink(ctx, principal(ctx), httpd.AddressFrom(ctx), sessionID)
+	}
+	api := athena.Options{Link: link, SparkLink: sparkLink, EndpointURL: s.endpointURL, Principal: principal, Allow: calls.Allow, Throttled: settings.Throttle.Error, MaxBody: settings.MaxBody, Log: s.log}
+	certificate, err := certificateOf(settings.TLSCertificate, settings.TLSKey, s.log)
+	if err != nil {
+		return nil, err
+	}
 	s.await("the server starts")
 	s.http, err = httpd.Listen(httpd.Config{
-		Address:        settings.Listen,
-		TLSCertificate: settings.TLSCertificate,
-		TLSKey:         settings.TLSKey,
-		Athena:         s.whenReady(athena.Handler(s.sessions, api)),
-		REST:           s.whenReady(rest.Handler(s.sessions, s.log)),
-		Console:        pages,
-		Objects:        objects.Handler(s.objects, objects.Options{Account: settings.Account, Region: settings.Region, Log: s.log, Allow: allow(settings)}),
-		Keys:           s.keys,
-		S3Keys:         access.SessionKeys{Keys: s.keys, Session: s.sessions.Session},
-		Account:        settings.Account,
-		Region:         settings.Region,
-		MaxBody:        settings.MaxBody,
-		Ready:          s.ready,
-		Identity:       s.identity,
-		Log:            s.log,
+		Address:     settings.Listen,
+		Certificate: certificate,
+		Polls:       athena.IsPoll,
+		Athena:      s.whenReady(athena.Handler(s.sessions, api)),
+		REST:        s.whenReady(rest.Handler(s.sessions, s.log)),
+		Console:     pages,
+		Metrics:     rest.Metrics(s.sessions, s.log),
+		Objects:     objects.Handler(s.objects, objects.Options{Account: settings.Account, Region: settings.Region, Log: s.log, Allow: allow(settings)}),
+		Keys:        s.keys,
+		S3Keys:      access.SessionKeys{Keys: s.keys, Session: s.sessions.Session},
+		Account:     settings.Account,
+		Region:      settings.Region,
+		MaxBody:     settings.MaxBody,
+		Ready:       s.ready,
+		Identity:    s.identity,
+		Log:         s.log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.connect, err = s.listenConnect()
 	return s, err
 }
 
@@ -164,14 +190,14 @@ func throttleOf(settings config.Throttle) (*throttle.Throttle, error) {
 	return throttle.New(throttle.Limit(settings.Limit), limits), nil
 }
 
-// drivers runs drivers by this program itself, on the engine that is installed
-// when one is launched.
+// drivers runs drivers by this program itself, on the engine of the session's
+// workgroup as it is installed when one is launched.
 func (s *server) drivers() *driver.Drivers {
 	return driver.New(driver.Config{
 		Dir:  s.at.driversDir(),
 		Shim: []string{self(), "shim"},
 		Prepare: func(ctx context.Context, launch hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
-			engine, err := s.engines.Find(spark.DefaultVersion)
+			engine, err := s.engines.Find(spark.VersionOf(launch.Engine))
 			if err != nil {
 				return shim.Process{}, nil, err
 			}
@@ -193,6 +219,20 @@ func (s *server) drivers() *driver.Drivers {
 		LostAfter:         s.settings.LostAfter.Duration,
 		Log:               s.log,
 	})
+}
+
+// historyServer is Spark's own, of the engine that the session ran on: another
+// line's may not read its event log. It returns KindUnavailable when that engine
+// is not installed any more.
+func (s *server) historyServer(session hearth.Session, events string) (*exec.Cmd, error) {
+	engine, err := s.engines.Find(spark.VersionOf(session.Engine.Effective))
+	if hearth.KindOf(err) == hearth.KindNotFound {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "Session %s has ended, and its history needs the engine that it ran on. %w", session.ID, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return engine.History(events)
 }
 
 // storeOf is what s3:// paths mean in a driver: this server's own endpoint.
@@ -276,6 +316,9 @@ func (s *server) whenReady(next http.Handler) http.Handler {
 func (s *server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := s.sessions.SyncLeft(ctx); err != nil {
+		return err
+	}
 	s.serving.Go(func() { cancel(s.http.Serve()) })
 
 	record := serverRecord{Address: s.http.URL(), Identity: s.identity, PID: os.Getpid(), Started: time.Now(), Embedded: s.options.Embedded}
@@ -285,6 +328,8 @@ func (s *server) Run(ctx context.Context) error {
 	defer os.Remove(s.at.recordFile())
 
 	s.log.Info("listening", "address", record.Address, "data", s.at, "version", version())
+	s.serving.Go(func() { cancel(s.connect.Serve()) })
+	s.tellConnect()
 	s.tellUntrusted(ctx)
 	if err := s.prepare(ctx); err != nil {
 		return err
@@ -328,10 +373,7 @@ func (s *server) prepare(ctx context.Context) error {
 	if err := s.ensureWorkGroups(ctx); err != nil {
 		return err
 	}
-	if _, err := s.engines.Install(ctx, spark.DefaultVersion, s.installing); err != nil {
-		return err
-	}
-	if err := s.installFormats(ctx); err != nil {
+	if err := s.installEngines(ctx); err != nil {
 		return err
 	}
 	s.await("earlier sessions are taken up")
@@ -354,26 +396,6 @@ func (s *server) ensureWorkGroups(ctx context.Context) error {
 	return nil
 }
 
-// installFormats brings the engine the table formats that workgroups have. For
-// want of them their sessions cannot start, and all others can.
-func (s *server) installFormats(ctx context.Context) error {
-	if s.settings.LightDrivers {
-		return nil
-	}
-	err := s.engines.InstallFormats(ctx, spark.DefaultVersion, s.settings.TableFormats(), s.installing)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	s.log.Warn("sessions of workgroups with table_formats cannot start", "error", err)
-	return nil
-}
-
-// installing is told how the installation of the engine goes.
-func (s *server) installing(r spark.Report) {
-	s.await(fmt.Sprintf("Spark is being installed, step %d of %d: %s", r.Step, r.Steps, r.Name))
-	s.options.Progress(r)
-}
-
 // endPatience is how long sessions may take to end with their server.
 const endPatience = 30 * time.Second
 
@@ -392,6 +414,11 @@ const leavePatience = 5 * time.Second
 
 // Close leaves: it gives back what newServer took.
 func (s *server) Close() error {
+	if s.connect != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+		defer cancel()
+		s.connect.Shutdown(ctx)
+	}
 	if s.sessions != nil {
 		s.sessions.Close() // whoever waits for a change gets an answer
 	}
@@ -400,6 +427,9 @@ func (s *server) Close() error {
 		defer cancel()
 		s.http.Shutdown(ctx)
 		s.serving.Wait()
+	}
+	if s.history != nil {
+		s.history.Close()
 	}
 	var errs []error
 	if s.store != nil {

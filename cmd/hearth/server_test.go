@@ -9,6 +9,7 @@ import (
 
 	"hearth"
 	"hearth/internal/config"
+	"hearth/internal/spark"
 )
 
 func TestNewServer(t *testing.T) {
@@ -47,6 +48,20 @@ func TestNewServer_Throttle(t *testing.T) {
 		if hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(hearth.MessageOf(err), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestServer_historyServer(t *testing.T) {
+	s := &server{engines: spark.Engines{Dir: t.TempDir()}}
+	for engine, install := range map[string]string{
+		hearth.EnginePySpark3: "`hearth engines install`", hearth.EngineSpark35: "`hearth engines install`", hearth.EngineSpark41: "`hearth engines install 4.1.2`",
+	} {
+		t.Run("names the engine that is not there any more: "+engine, func(t *testing.T) {
+			_, err := s.historyServer(hearth.Session{ID: "one", Engine: hearth.EngineVersion{Effective: engine}}, t.TempDir())
+			if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(hearth.MessageOf(err), "Session one") || !strings.Contains(hearth.MessageOf(err), install) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 

@@ -155,19 +155,28 @@ func classified(engine athena.EngineConfiguration) (properties []map[string]stri
 	return properties
 }
 
-// phased is a start's time and where it went: 3.2 s (spawn 0.1 s, …).
+// phased is a start's time and where it went: 3.2 s (spawn 0.1 s, …). What was
+// done before the session was asked for comes after that.
 func phased(phases []rest.Phase) string {
-	if len(phases) == 0 {
-		return ""
+	text := ""
+	for _, part := range []struct {
+		before string
+		ahead  bool
+	}{{"", false}, {"; ahead of it ", true}} {
+		var total time.Duration
+		var parts []string
+		for _, phase := range phases {
+			if phase.Ahead == part.ahead {
+				took := time.Duration(phase.Took * float64(time.Millisecond))
+				total += took
+				parts = append(parts, phase.Name+" "+seconds(took))
+			}
+		}
+		if len(parts) > 0 {
+			text += part.before + seconds(total) + " (" + strings.Join(parts, ", ") + ")"
+		}
 	}
-	var total time.Duration
-	var parts []string
-	for _, phase := range phases {
-		took := time.Duration(phase.Took * float64(time.Millisecond))
-		total += took
-		parts = append(parts, phase.Name+" "+seconds(took))
-	}
-	return seconds(total) + " (" + strings.Join(parts, ", ") + ")"
+	return text
 }
 
 // happened is an event in a line: IDLE → BUSY, or calculation ID RUNNING → FAILED: reason.

@@ -16,18 +16,12 @@ import (
 	"github.com/aws/smithy-go"
 
 	"hearth/conformance"
-	"hearth/internal/testenv"
 )
 
 // retention lets results of ended sessions take little, and looks for them when
 // the next server has begun, two hours later by the record.
-func retention(t *testing.T, binary string) {
-	home := t.TempDir()
-	settings := "light_drivers = true\nmax_results = \"8k\"\n"
-	if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := conformance.Connect(t, testenv.ServeIn(t, home, binary))
+func retention(t *testing.T, c *conformance.Client) {
+	c = c.Serve("light_drivers = true\nmax_results = \"8k\"\n")
 	var calculations []*athena.GetCalculationExecutionOutput
 	var sessions []string
 	for range 2 {
@@ -38,11 +32,11 @@ func retention(t *testing.T, binary string) {
 		calculations, sessions = append(calculations, got), append(sessions, id)
 	}
 	theirs := "s3://hearth/" + sessions[0] + "/theirs"
-	if err := os.WriteFile(filepath.Join(home, "objects", "hearth", sessions[0]+"+", "theirs"), []byte("rows"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.Home, "objects", "hearth", sessions[0]+"+", "theirs"), []byte("rows"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c.Stop()
-	record := conformance.Must(sql.Open("sqlite", filepath.Join(home, "hearth.db")))(t)
+	record := conformance.Must(sql.Open("sqlite", filepath.Join(c.Home, "hearth.db")))(t)
 	conformance.Must(record.ExecContext(c.Ctx, "UPDATE sessions SET ended_at = ended_at - ?", (2 * time.Hour).Microseconds()))(t)
 	if err := record.Close(); err != nil {
 		t.Fatal(err)

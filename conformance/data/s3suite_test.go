@@ -17,9 +17,9 @@ import (
 // s3Suite runs versitygw's tests, as far as testdata/s3suite.txt says that they
 // pass, against a server of its own. What it lists is a table in
 // docs/s3-compatibility.md.
-func s3Suite(t *testing.T, binary string) {
+func s3Suite(t *testing.T, c *conformance.Client) {
 	groups := readSuite(t)
-	server := testenv.Serve(t, binary)
+	server := c.Serve("")
 	args := []string{server.URL}
 	for _, g := range groups {
 		args = append(args, g.passing...)

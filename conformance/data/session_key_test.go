@@ -3,8 +3,7 @@ package data
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,25 +15,20 @@ import (
 	"github.com/aws/smithy-go"
 
 	"hearth/conformance"
-	"hearth/internal/testenv"
 )
 
 // sessionKeys has a session sign for itself, in a server whose buckets are not
 // all for it.
-func sessionKeys(t *testing.T, binary string) {
-	settings := filepath.Join(t.TempDir(), "hearth.toml")
-	if err := os.WriteFile(settings, []byte(`
+func sessionKeys(t *testing.T, c *conformance.Client) {
+	c = c.Serve(fmt.Sprintf(`
 		light_drivers = true
 
 		[buckets."finance-*"]
 		workgroups = ["spark-3.5"]
 
 		[buckets.finance-open]
-		workgroups = ["spark-3.5", "primary"]
-	`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
+		workgroups = ["spark-3.5", %q]
+	`, c.WorkGroup))
 	for _, bucket := range []string{"everybodys", "finance-2026", "finance-open"} {
 		conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
 		conformance.Must(c.S3.PutObject(c.Ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("content")}))(t)
@@ -86,7 +80,7 @@ print(refusal(lambda: store.copy_file("finance-2026/key", "everybodys/stolen")))
 		}
 		conformance.Same(t, "refusals", strings.Count(said, "\n"), 3)
 		_, err := own.GetObject(c.Ctx, &s3.GetObjectInput{Bucket: aws.String("finance-2026"), Key: aws.String("key")})
-		wantS3(t, err, "AccessDenied", "Bucket finance-2026 is not for sessions of workgroup primary")
+		wantS3(t, err, "AccessDenied", "Bucket finance-2026 is not for sessions of workgroup "+c.WorkGroup)
 	})
 	t.Run("and not listed", func(t *testing.T) {
 		var names []string

@@ -20,29 +20,24 @@ import (
 
 // stores keeps results in a store of somebody else, which goes away in the
 // middle.
-func stores(t *testing.T, binary string) {
+func stores(t *testing.T, c *conformance.Client) {
 	store := testenv.ServeS3(t)
 	store.CreateBucket(t, "lake-results")
 	store.CreateBucket(t, "hearth-logs")
 	line := testenv.ProxyTo(t, store.URL)
-	home := t.TempDir()
-	for name, content := range map[string]string{
-		"lake.secret": "not-to-be-shown\n",
-		"hearth.toml": `
+	secret := filepath.Join(t.TempDir(), "lake.secret")
+	if err := os.WriteFile(secret, []byte("not-to-be-shown\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c = c.Serve(fmt.Sprintf(`
 light_drivers = true
 [stores.lake]
 buckets = ["lake-*", "hearth-logs"]
-endpoint = "` + line.URL + `"
+endpoint = %q
 path_style = true
 access_key_id = "OFTHELAKE"
-secret_access_key_file = "lake.secret"
-`,
-	} {
-		if err := os.WriteFile(filepath.Join(home, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := conformance.Connect(t, testenv.ServeIn(t, home, binary))
+secret_access_key_file = %q
+`, line.URL, secret))
 	there := *c // reads from the store itself, as its clients do
 	there.S3 = store.Client
 
@@ -50,14 +45,12 @@ secret_access_key_file = "lake.secret"
 		t.Helper()
 		results := &types.ResultConfiguration{OutputLocation: &location}
 		change(results)
-		conformance.Must(c.Athena.CreateWorkGroup(c.Ctx, &athena.CreateWorkGroupInput{Name: &name, Configuration: &types.WorkGroupConfiguration{
-			EngineVersion:       &types.EngineVersion{SelectedEngineVersion: aws.String("PySpark engine version 3")},
-			ExecutionRole:       aws.String("arn:aws:iam::123456789012:role/hearth"),
+		c.CreateWorkGroup(name, types.WorkGroupConfiguration{
 			ResultConfiguration: results,
 			MonitoringConfiguration: &types.MonitoringConfiguration{
 				S3LoggingConfiguration: &types.S3LoggingConfiguration{Enabled: aws.Bool(true), LogLocation: aws.String("s3://hearth-logs/")},
 			},
-		}}))(t)
+		})
 	}
 	in := func(name string) func(*athena.StartSessionInput) {
 		return func(request *athena.StartSessionInput) { request.WorkGroup = &name }
@@ -85,7 +78,7 @@ secret_access_key_file = "lake.secret"
 		conformance.Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)
 		c.AwaitSession(id, types.SessionStateTerminated)
 		there.Read(aws.String("s3://hearth-logs/" + id + "/SPARK_DRIVER/stderr"))
-		if _, err := os.Stat(filepath.Join(home, "objects", "lake-results")); err == nil {
+		if _, err := os.Stat(filepath.Join(c.Home, "objects", "lake-results")); err == nil {
 			t.Error("the bucket is on the disk")
 		}
 	})
@@ -172,8 +165,7 @@ secret_access_key_file = "lake.secret"
 		goesOn := func() {
 			t.Helper()
 			line.AwaitRefused(t)
-			got := conformance.Must(c.Athena.GetCalculationExecution(c.Ctx, &athena.GetCalculationExecutionInput{CalculationExecutionId: &calculation}))(t)
-			conformance.Same(t, "State", got.Status.State, types.CalculationExecutionStateRunning)
+			c.AwaitCalculation(calculation, types.CalculationExecutionStateRunning) // which is recorded a moment after it began
 			conformance.Same(t, "State of the session", c.Session(session).Status.State, types.SessionStateBusy)
 		}
 		goesOn()

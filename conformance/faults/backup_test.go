@@ -18,8 +18,8 @@ import (
 
 // backup takes one while a calculation runs, restores it beside the running
 // server, and then puts its database alone in the place of a later one.
-func backup(t *testing.T, binary string) {
-	c := conformance.Connect(t, testenv.Serve(t, binary))
+func backup(t *testing.T, c *conformance.Client) {
+	c = c.Serve("")
 	id := c.StartSession()
 	driver := testenv.Driver(t, c.Home, id)
 	done := c.Ended(c.Begin(id, "kept = 'kept'\nprint('before the backup')"))
@@ -33,7 +33,7 @@ func backup(t *testing.T, binary string) {
 	t.Run("restored beside the running server", func(t *testing.T) {
 		home := filepath.Join(t.TempDir(), "restored")
 		conformance.Succeed(t, c.Command("restore", archive, "--data", home))
-		there := conformance.Connect(t, testenv.ServeIn(t, home, binary))
+		there := c.In(t).ServeIn(home)
 		there.Failed(id, "gone without a trace")
 		got := there.Ended(*done.CalculationExecutionId)
 		if diff := cmp.Diff(done.Status, got.Status, cmpopts.IgnoreUnexported(types.CalculationStatus{})); diff != "" {
@@ -76,8 +76,8 @@ func backup(t *testing.T, binary string) {
 	t.Run("the home of a server has what a backup knows of", func(t *testing.T) {
 		c := c.In(t)
 		known := []string{
-			"hearth.db", "catalog.db", "objects", "warehouse", "keys.json", // in a backup
-			"hearth.db-shm", "hearth.db-wal", "catalog.db-shm", "catalog.db-wal", "drivers", "server.json", "server.lock", // not
+			"hearth.db", "catalog.db", "objects", "warehouse", "keys.json", "authority.pem", // in a backup
+			"hearth.db-shm", "hearth.db-wal", "catalog.db-shm", "catalog.db-wal", "drivers", "server.json", "server.lock", "roots.pem", // not
 		}
 		for _, path := range conformance.Must(filepath.Glob(filepath.Join(c.Home, "*")))(t) {
 			if name := filepath.Base(path); !slices.Contains(known, name) {

@@ -1,14 +1,11 @@
 package faults
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 
 	"hearth/conformance"
@@ -43,16 +40,12 @@ func jvmKilled(t *testing.T, c *conformance.Client) {
 
 // jvmStopped stops the driver's Java process: while nothing runs, while code
 // runs that does not need it, and for too long.
-func jvmStopped(t *testing.T, binary string) {
-	settings := filepath.Join(t.TempDir(), "hearth.toml")
-	if err := os.WriteFile(settings, []byte(`
+func jvmStopped(t *testing.T, c *conformance.Client) {
+	c = c.Serve(`
 		heartbeat = "500ms"
 		unresponsive_after = "3s"
 		lost_after = "10s"
-	`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
+	`)
 	id := c.StartSession()
 	jvm := testenv.Driver(t, c.Home, id).JVMPID
 	degraded := func(c *conformance.Client) {
@@ -92,8 +85,6 @@ func jvmStopped(t *testing.T, binary string) {
 
 // startRefused starts a session with a property that Spark itself refuses.
 func startRefused(t *testing.T, c *conformance.Client) {
-	id := c.Launch(func(request *athena.StartSessionInput) {
-		request.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": "a lot"}
-	})
+	id := c.Launch(c.With(map[string]string{"spark.driver.memory": "a lot"}))
 	c.Failed(id, "a lot")
 }

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,20 +22,13 @@ import (
 
 var outputMiB = flag.Int("output", 256, "how many `MiB` the story of a large output prints")
 
-// serveLight starts a server whose drivers are light.
-func serveLight(t *testing.T, binary string) *conformance.Client {
-	t.Helper()
-	home := t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, "hearth.toml"), []byte("light_drivers = true\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return conformance.Connect(t, testenv.ServeIn(t, home, binary))
-}
+// light is the setting of a server whose drivers are light.
+const light = "light_drivers = true\n"
 
 // largeOutput prints and displays more than the server, the shim and the kernel may have in
 // memory, and reads it back.
-func largeOutput(t *testing.T, binary string) {
-	c := serveLight(t, binary)
+func largeOutput(t *testing.T, c *conformance.Client) {
+	c = c.Serve(light)
 	id := c.StartSession()
 	lines := *outputMiB << 10
 	began := time.Now()
@@ -72,8 +64,8 @@ func largeOutput(t *testing.T, binary string) {
 
 // manyRecords starts a server that has many sessions on record, each with a
 // calculation and its events, and uses it.
-func manyRecords(t *testing.T, binary string) {
-	c := serveLight(t, binary)
+func manyRecords(t *testing.T, c *conformance.Client) {
+	c = c.Serve(light)
 	id := c.StartSession()
 	conformance.Same(t, "stdout", c.Run(id, "print(1)"), "1\n")
 	conformance.Must(c.Athena.TerminateSession(c.Ctx, &athena.TerminateSessionInput{SessionId: &id}))(t)

@@ -24,9 +24,9 @@ import (
 // nothingGrows uses sessions in every way that opens something, one after the
 // other, and counts what the server has open and what is in its data directory:
 // after many it is what it was after one, but for what each keeps.
-func nothingGrows(t *testing.T, binary string) {
+func nothingGrows(t *testing.T, c *conformance.Client) {
 	const more = 30
-	c := serveLight(t, binary)
+	c = c.Serve(light)
 	useUp(t, c)
 	first := heldBy(t, c.PID())
 	kept := keptAfter(t, c, 1)

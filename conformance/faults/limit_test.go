@@ -24,11 +24,12 @@ import (
 
 // limited is a server under a limit of the system's, and what lifts it from
 // the next start on.
-func limited(t *testing.T, binary, limit string) (c *conformance.Client, lift func()) {
+func limited(c *conformance.Client, limit string) (under *conformance.Client, lift func()) {
+	t := c.T
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "hearth")
 	write := func(limit string) {
-		text := fmt.Sprintf("#!/bin/sh\n%s\nexec %q \"$@\"\n", limit, binary)
+		text := fmt.Sprintf("#!/bin/sh\n%s\nexec %q \"$@\"\n", limit, c.Binary)
 		if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +61,8 @@ func haveNotebooks(c *conformance.Client, acknowledged []string) {
 
 // diskFull writes until no file may grow any more, which is what a full disk
 // looks like to a database.
-func diskFull(t *testing.T, binary string) {
-	c, lift := limited(t, binary, "ulimit -f 600")
+func diskFull(t *testing.T, c *conformance.Client) {
+	c, lift := limited(c, "ulimit -f 600")
 	var acknowledged []string
 	var failure error
 	for n := 0; failure == nil; n++ {
@@ -103,9 +104,9 @@ func diskFull(t *testing.T, binary string) {
 
 // descriptorsExhausted holds so many connections that the server has no file
 // descriptor left.
-func descriptorsExhausted(t *testing.T, binary string) {
+func descriptorsExhausted(t *testing.T, c *conformance.Client) {
 	const limit = 48
-	c, _ := limited(t, binary, fmt.Sprint("ulimit -n ", limit))
+	c, _ = limited(c, fmt.Sprint("ulimit -n ", limit))
 	var record struct{ PID int }
 	if err := json.Unmarshal(conformance.Must(os.ReadFile(filepath.Join(c.Home, "server.json")))(t), &record); err != nil {
 		t.Fatal(err)

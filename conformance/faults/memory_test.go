@@ -1,8 +1,7 @@
 package faults
 
 import (
-	"os"
-	"path/filepath"
+	"fmt"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,14 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/athena/types"
 
 	"hearth/conformance"
-	"hearth/internal/testenv"
 )
 
 // memory lets sessions start as long as there is enough of it for what they may
 // use, and holds them to that.
-func memory(t *testing.T, binary string) {
-	settings := filepath.Join(t.TempDir(), "hearth.toml")
-	if err := os.WriteFile(settings, []byte(`
+func memory(t *testing.T, c *conformance.Client) {
+	c = c.Serve(fmt.Sprintf(`
 		light_drivers = true
 		driver_memory = "512m"
 		driver_overhead = "512m"
@@ -27,21 +24,16 @@ func memory(t *testing.T, binary string) {
 		[quota]
 		memory = "2g"
 
-		[workgroups.primary]
+		[workgroups.%q]
 		queue = 1
-	`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
+	`, c.WorkGroup))
 	asking := func(heap string) func(*athena.StartSessionInput) {
-		return func(r *athena.StartSessionInput) {
-			r.EngineConfiguration.SparkProperties = map[string]string{"spark.driver.memory": heap}
-		}
+		return c.With(map[string]string{"spark.driver.memory": heap})
 	}
 
 	first := c.StartSession()
 	t.Run("a session that asks for too much is refused with the figures", func(t *testing.T) {
-		request := &athena.StartSessionInput{WorkGroup: aws.String("primary"), EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)}}
+		request := &athena.StartSessionInput{WorkGroup: &c.WorkGroup, EngineConfiguration: &types.EngineConfiguration{MaxConcurrentDpus: aws.Int32(2)}}
 		asking("64g")(request)
 		refusal := conformance.Refused(c.Athena.StartSession(t.Context(), request))(t)
 		conformance.Same(t, "the refusal", refusal.ErrorMessage(), "The session asks for 64 GiB of memory with spark.driver.memory, and 1 GiB is the most that it may have here. Ask for less.")
@@ -50,7 +42,7 @@ func memory(t *testing.T, binary string) {
 		c := c.In(t)
 		second := c.Launch(asking("1g"))
 		conformance.Same(t, "StateChangeReason", aws.ToString(c.Session(second).Status.StateChangeReason),
-			"Waiting: position 1 of 1 in the queue of WorkGroup primary, because the account has 1 GiB of 2 GiB of memory in use and the next session needs 1536 MiB.")
+			"Waiting: position 1 of 1 in the queue of WorkGroup "+c.WorkGroup+", because the account has 1 GiB of 2 GiB of memory in use and the next session needs 1536 MiB.")
 	})
 	t.Run("a session that there is enough for starts, also after a restart", func(t *testing.T) {
 		c := c.In(t)

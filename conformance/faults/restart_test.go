@@ -17,8 +17,8 @@ import (
 
 // restart ends the server both ways while a calculation runs, and checks that
 // the next one adopts the session and loses nothing.
-func restart(t *testing.T, binary string) {
-	c := conformance.Connect(t, testenv.Serve(t, binary))
+func restart(t *testing.T, c *conformance.Client) {
+	c = c.Serve("")
 	request := &athena.StartSessionInput{}
 	id := c.StartSession(func(r *athena.StartSessionInput) {
 		r.ClientRequestToken = aws.String(conformance.Token())
@@ -119,8 +119,8 @@ spark.range(1000, numPartitions=2).mapInPandas(rows, "id long").write.parquet(%q
 }
 
 // endSessionsOnExit ends a server that was told to take its sessions with it.
-func endSessionsOnExit(t *testing.T, binary string) {
-	c := conformance.Connect(t, testenv.Serve(t, binary, "--end-sessions-on-exit"))
+func endSessionsOnExit(t *testing.T, c *conformance.Client) {
+	c = c.Serve("", "--end-sessions-on-exit")
 	id := c.Launch()
 	c.Stop()
 	testenv.AwaitNoProcess(t, c.Home+"/drivers/"+id)

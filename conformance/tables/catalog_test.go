@@ -15,8 +15,8 @@ import (
 
 // catalog has two sessions share databases and tables, kills one of them and
 // the server, restores a backup, and asks after each.
-func catalog(t *testing.T, binary string) {
-	c := conformance.Connect(t, testenv.Serve(t, binary))
+func catalog(t *testing.T, c *conformance.Client) {
+	c = c.Serve("")
 	folder := t.TempDir()
 	first := c.Launch()
 	second := c.StartSession()

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,21 +20,14 @@ import (
 
 // tableFormats has two sessions of a workgroup with both formats, and one with
 // the properties that Athena documents for Iceberg, share tables.
-func tableFormats(t *testing.T, binary string) {
-	testenv.TableFormats(t)
-	settings := filepath.Join(t.TempDir(), "hearth.toml")
-	if err := os.WriteFile(settings, []byte(`
+func tableFormats(t *testing.T, c *conformance.Client) {
+	testenv.TableFormats(t, testenv.Engine(t))
+	c = c.Serve(`
 		[workgroups.primary]
 		table_formats = ["iceberg", "delta"]
-	`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := conformance.Connect(t, testenv.Serve(t, binary, "--config", settings))
+	`)
 	bucket := "lake"
 	conformance.Must(c.S3.CreateBucket(c.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
-	with := func(properties map[string]string) func(*athena.StartSessionInput) {
-		return func(request *athena.StartSessionInput) { request.EngineConfiguration.SparkProperties = properties }
-	}
 	documented := map[string]string{
 		"spark.sql.extensions":                    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
 		"spark.sql.catalog.spark_catalog":         "org.apache.iceberg.spark.SparkSessionCatalog",
@@ -231,7 +225,7 @@ print(DeltaTable.forName(spark, "trade.delta").toDF().count(), DeltaTable.isDelt
 	})
 	t.Run("Athena's properties work but for Glue's catalog", func(t *testing.T) {
 		c := c.In(t)
-		id := c.StartSession(with(documented))
+		id := c.StartSession(c.With(documented))
 		conformance.Same(t, "stdout", c.Run(id, `
 spark.sql("merge into trade.iceberg_s3 t using (select 4 id, 'four' item) s on t.id = s.id when not matched then insert *")
 spark.sql("create table trade.plain as select 1 one")
@@ -241,7 +235,7 @@ print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(
 
 		glue := maps.Clone(documented)
 		glue["spark.sql.catalog.spark_catalog.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
-		c.Failed(c.Launch(with(glue)), "Leave the property out: the tables are then in this server's catalog.")
+		c.Failed(c.Launch(c.With(glue)), "Leave the property out: the tables are then in this server's catalog.")
 	})
 	t.Run("a workgroup without formats says what it lacks", func(t *testing.T) {
 		c := c.In(t)
@@ -249,5 +243,73 @@ print(spark.table("trade.iceberg_s3").count(), spark.table("trade.plain").count(
 			request.WorkGroup = aws.String(hearth.WorkGroupSpark35)
 			request.EngineConfiguration = &types.EngineConfiguration{Classifications: []types.Classification{{Name: aws.String(hearth.ClassificationSparkDefaults), Properties: documented}}}
 		}), `table_formats = ["iceberg"]`)
+	})
+}
+
+// tableFormatsApart has tables of either format in a workgroup of its own: on
+// Spark 4.1 a session cannot have both.
+func tableFormatsApart(t *testing.T, c *conformance.Client) {
+	testenv.TableFormats(t, testenv.Spark41(t))
+	server := c.Serve(`
+		[workgroups.iceberg]
+		table_formats = ["iceberg"]
+		[workgroups.delta]
+		table_formats = ["delta"]
+		[workgroups.both]
+		table_formats = ["iceberg", "delta"]
+	`)
+	bucket := "lake"
+	conformance.Must(server.S3.CreateBucket(server.Ctx, &s3.CreateBucketInput{Bucket: &bucket}))(t)
+
+	for _, format := range []string{"iceberg", "delta"} {
+		t.Run(format, func(t *testing.T) {
+			c := server.In(t).OnSpark41(format)
+			first, second := c.Launch(), c.Launch()
+			c.AwaitSession(first, types.SessionStateIdle)
+			c.AwaitSession(second, types.SessionStateIdle)
+			begin := "format = '" + format + "'" + `
+spark.conf.set("spark.sql.shuffle.partitions", 2)
+spark.conf.set("spark.databricks.delta.snapshotPartitions", 2)
+places = [format + "s.here", format + "s.on_s3"]
+
+def merge(table, *pairs):
+    values = ", ".join(f"({id}, '{item}')" for id, item in pairs)
+    spark.sql(f"""merge into {table} t using (select * from values {values} as s(id, item)) s on t.id = s.id
+        when matched then update set t.item = s.item when not matched then insert *""")
+
+def show():
+    for table in places:
+        print([tuple(row) for row in spark.sql(f"select * from {table} order by id").collect()])
+`
+			c.Run(first, begin+`
+spark.sql(f"create database {format}s")
+for table, location in zip(places, ["", f"location 's3://lake/{format}'"]):
+    spark.sql(f"create table {table} (id bigint, item string) using {format} {location}")
+    spark.sql(f"insert into {table} values (1, 'one'), (2, 'two')")
+`)
+			c.Run(second, begin+`
+for table in places:
+    merge(table, (2, "changed"), (3, "three"))
+    spark.sql(f"delete from {table} where id = 1")
+`)
+			want := strings.Repeat("[(2, 'changed'), (3, 'three')]\n", 2)
+			conformance.Same(t, "what the first session sees", c.Run(first, "show()"), want)
+
+			// Each inserts a row after the other, as quickly as it can.
+			insert := `
+for n in range(5):
+    for table in places:
+        spark.sql(f"insert into {table} values ({%d + n}, 'new')")
+`
+			both := []string{c.Begin(first, fmt.Sprintf(insert, 100)), c.Begin(second, fmt.Sprintf(insert, 200))}
+			for _, id := range both {
+				conformance.Same(t, "State", c.Ended(id).Status.State, types.CalculationExecutionStateCompleted)
+			}
+			conformance.Same(t, "rows after both have inserted", c.Run(second, "print([spark.table(table).count() for table in places])"), "[12, 12]\n")
+		})
+	}
+	t.Run("both", func(t *testing.T) {
+		c := server.In(t).OnSpark41("both")
+		c.Failed(c.Launch(), "a session on Spark 4.1 can have one")
 	})
 }

@@ -2,12 +2,14 @@
 
 import datetime
 import json
+import sys
 import time
 import uuid
 
 import boto3
 from botocore.exceptions import ClientError
 
+group, engine = sys.argv[1], json.loads(sys.argv[2])
 athena = boto3.client("athena")
 s3 = boto3.client("s3")
 
@@ -41,9 +43,9 @@ def place(uri):
 
 
 started = athena.start_session(
-    WorkGroup="primary",
+    WorkGroup=group,
     Description="boto3",
-    EngineConfiguration={"CoordinatorDpuSize": 1, "MaxConcurrentDpus": 2, "DefaultExecutorDpuSize": 1, "SparkProperties": {}},
+    EngineConfiguration=engine,
     SessionIdleTimeoutInMinutes=10,
 )
 assert started["State"] in ("CREATING", "CREATED"), started
@@ -57,7 +59,7 @@ try:
         assert datetime.timedelta(seconds=-1) < age < datetime.timedelta(minutes=5), (member, age)
     assert "EndDateTime" not in status and "StateChangeReason" not in status, status
     configuration = athena.get_session(SessionId=session)["EngineConfiguration"]
-    assert configuration["SparkProperties"] == {}, configuration
+    assert configuration == engine, configuration
 
     # Results through S3, with the same keys.
     done = calculate("for i in range(1000): print(f'line {i:04}')\n{'a': 1}")

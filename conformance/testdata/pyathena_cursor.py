@@ -1,6 +1,8 @@
 """PyAthena's SparkCursor, by environment variables alone, after its own live tests."""
 
 import asyncio
+import json
+import sys
 import tempfile
 import textwrap
 
@@ -11,8 +13,9 @@ from pyathena.model import AthenaCalculationExecution
 from pyathena.spark.async_cursor import AsyncSparkCursor
 from pyathena.spark.cursor import SparkCursor
 
-connection = connect(work_group="primary", s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=SparkCursor)
-cursor = connection.cursor(description="PyAthena", session_idle_timeout_minutes=10)
+group, engine = sys.argv[1], json.loads(sys.argv[2])
+connection = connect(work_group=group, s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=SparkCursor)
+cursor = connection.cursor(description="PyAthena", engine_configuration=engine, session_idle_timeout_minutes=10)
 try:
     cursor.execute(
         textwrap.dedent(
@@ -97,7 +100,7 @@ try:
 
     # The cursor of asyncio, in the same session.
     async def aio():
-        elsewhere = await aio_connect(work_group="primary", s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=AioSparkCursor)
+        elsewhere = await aio_connect(work_group=group, s3_staging_dir="s3://hearth/", poll_interval=0.3, cursor_class=AioSparkCursor)
         other = await asyncio.to_thread(elsewhere.cursor, session_id=cursor.session_id)
         await other.execute("print('awaited')")
         assert await other.get_std_out() == "awaited"

@@ -21,6 +21,10 @@ type Purpose string
 const (
 	PurposeLink Purpose = "link" // to stand in an address, and be exchanged for the other
 	PurposePage Purpose = "page" // to be a browser's cookie
+
+	// The same for Spark's own pages of the session, where nothing can be run.
+	PurposeSparkLink Purpose = "spark link"
+	PurposeSparkPage Purpose = "spark page"
 )
 
 // Pass lets whoever holds it use one session in a browser, as the principal

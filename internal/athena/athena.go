@@ -27,6 +27,8 @@ type Sessions interface {
 	AwaitSession(ctx context.Context, id string, while hearth.SessionState) (hearth.Session, error)
 	Sessions(ctx context.Context, f hearth.SessionFilter, p hearth.Page) ([]hearth.Session, hearth.Cursor, error)
 	Terminate(ctx context.Context, id string) (hearth.SessionState, error)
+	Endpoint(ctx context.Context, principal, sessionID string) (text string, token hearth.ConnectToken, err error)
+	SessionOf(ctx context.Context, arn string) (hearth.Session, error)
 
 	Submit(ctx context.Context, principal string, r hearth.CalculationRequest) (hearth.Calculation, error)
 	Calculation(ctx context.Context, id string) (hearth.Calculation, error)
@@ -61,6 +63,11 @@ type Options struct {
 	// Link makes a link to a session's page, for whoever sent the request and at
 	// the address where the request came to.
 	Link func(ctx context.Context, sessionID string) (hearth.Link, error)
+	// EndpointURL is where Spark Connect clients reach the server, for whoever sent
+	// the request: https://host, with a port unless that is 443.
+	EndpointURL func(ctx context.Context) string
+	// SparkLink likewise makes one to Spark's own pages of a session.
+	SparkLink func(ctx context.Context, sessionID string) (hearth.Link, error)
 	// Principal gives the access key id of whoever sent the request, which has
 	// been authenticated before it gets here.
 	Principal func(ctx context.Context) string
@@ -77,7 +84,7 @@ type Options struct {
 
 // Handler serves the API at the address it is mounted at.
 func Handler(sessions Sessions, options Options) http.Handler {
-	a := &api{sessions: sessions, link: options.Link, principal: options.Principal}
+	a := &api{sessions: sessions, link: options.Link, sparkLink: options.SparkLink, endpointURL: options.EndpointURL, principal: options.Principal}
 	var before func(context.Context, string) *awsjson.Error
 	if options.Allow != nil {
 		before = func(ctx context.Context, operation string) *awsjson.Error {
@@ -102,6 +109,12 @@ func Handler(sessions Sessions, options Options) http.Handler {
 	}.Handler())
 }
 
+// IsPoll reports whether an X-Amz-Target names an operation that clients call
+// again and again until what they wait for has come.
+func IsPoll(target string) bool {
+	return target == targetPrefix+".GetSessionStatus" || target == targetPrefix+".GetCalculationExecutionStatus"
+}
+
 // Serves reports whether an operation of that name is served.
 func Serves(operation string) bool {
 	return slices.ContainsFunc((&api{}).operations(), func(o awsjson.Operation) bool { return o.Name == operation })
@@ -110,7 +123,13 @@ func Serves(operation string) bool {
 type api struct {
 	sessions  Sessions
 	link      func(ctx context.Context, sessionID string) (hearth.Link, error)
+	sparkLink func(ctx context.Context, sessionID string) (hearth.Link, error)
 	principal func(context.Context) string
+
+	endpointURL func(context.Context) string
+
+	sessionAnswers     ready[sessionFacts]
+	calculationAnswers ready[calculationFacts]
 }
 
 // value gives what a member has, or the zero value when it is absent.

@@ -2,6 +2,7 @@ package athena
 
 import (
 	"context"
+	"time"
 
 	"hearth"
 	"hearth/internal/awsjson"
@@ -46,15 +47,25 @@ func (a *api) getCalculationExecution(ctx context.Context, in *GetCalculationExe
 	}, nil
 }
 
-func (a *api) getCalculationExecutionStatus(ctx context.Context, in *GetCalculationExecutionStatusRequest) (*GetCalculationExecutionStatusResponse, error) {
-	calculation, err := a.calculation(ctx, value(in.CalculationExecutionID))
+// calculationFacts are what a GetCalculationExecutionStatusResponse is made of.
+type calculationFacts struct {
+	reason, progress     string
+	state                hearth.CalculationState
+	submitted, completed time.Time
+	dpuMillis            int64
+}
+
+func (a *api) getCalculationExecutionStatus(ctx context.Context, in *GetCalculationExecutionStatusRequest) (*awsjson.Ready, error) {
+	c, err := a.calculation(ctx, value(in.CalculationExecutionID))
 	if err != nil {
 		return nil, err
 	}
-	return &GetCalculationExecutionStatusResponse{
-		Status:     calculationStatus(calculation),
-		Statistics: calculationStatistics(calculation),
-	}, nil
+	return a.calculationAnswers.answer(calculationFacts{
+		reason: c.StateChangeReason, progress: c.Progress, state: c.State,
+		submitted: c.SubmittedAt, completed: c.CompletedAt, dpuMillis: c.DPUMillis,
+	}, func() any {
+		return &GetCalculationExecutionStatusResponse{Status: calculationStatus(c), Statistics: calculationStatistics(c)}
+	}), nil
 }
 
 func (a *api) getCalculationExecutionCode(ctx context.Context, in *GetCalculationExecutionCodeRequest) (*GetCalculationExecutionCodeResponse, error) {

@@ -33,6 +33,10 @@ func (p *processless) Launch(_ context.Context, launch hearth.Launch) (hearth.Dr
 func (*processless) Recover(context.Context, string) (hearth.Driver, hearth.Adoption, error) {
 	return nil, hearth.NeverLaunched, nil
 }
+
+func (*processless) Warm(_ context.Context, id string) (hearth.Warm, error) {
+	return hearth.Warm{}, hearth.Errorf(hearth.KindNotFound, "no driver was launched ahead as %s", id)
+}
 func (*processless) Known(context.Context) ([]string, error) { return nil, nil }
 func (*processless) Remove(context.Context, string) error    { return nil }
 
@@ -76,3 +80,11 @@ func (*lasting) Written(_ context.Context, id string, _ hearth.Stream) (io.ReadS
 func (*lasting) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return nil, hearth.CalculationNotFound(id)
 }
+
+func (*lasting) Connect(context.Context) (hearth.Endpoint, error) {
+	return hearth.Endpoint{}, errNoConnect
+}
+
+func (*lasting) UI(context.Context) (hearth.Endpoint, error) { return hearth.Endpoint{}, errNoConnect }
+
+var errNoConnect = hearth.Errorf(hearth.KindUnavailable, "The driver has no Spark.")

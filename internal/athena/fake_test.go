@@ -44,6 +44,11 @@ func (f *fake) Session(_ context.Context, id string) (hearth.Session, error) {
 	return f.session, f.err
 }
 
+func (f *fake) SessionOf(_ context.Context, arn string) (hearth.Session, error) {
+	f.note(arn, hearth.Page{})
+	return f.session, f.err
+}
+
 func (f *fake) AwaitSession(ctx context.Context, id string, while hearth.SessionState) (hearth.Session, error) {
 	f.note([2]string{id, string(while)}, hearth.Page{})
 	f.holdUntil, _ = ctx.Deadline()
@@ -58,6 +63,11 @@ func (f *fake) Sessions(_ context.Context, filter hearth.SessionFilter, p hearth
 func (f *fake) Terminate(_ context.Context, id string) (hearth.SessionState, error) {
 	f.note(id, hearth.Page{})
 	return hearth.SessionTerminating, f.err
+}
+
+func (f *fake) Endpoint(_ context.Context, principal, id string) (string, hearth.ConnectToken, error) {
+	f.note(id, hearth.Page{})
+	return "token", hearth.ConnectToken{SessionID: id, Owner: principal, CreatedAt: began, ExpiresAt: began.Add(time.Minute)}, f.err
 }
 
 func (f *fake) Submit(_ context.Context, principal string, r hearth.CalculationRequest) (hearth.Calculation, error) {

@@ -19,7 +19,9 @@ func (a *api) operations() []awsjson.Operation {
 		awsjson.NewOperation("GetCalculationExecutionCode", decodeGetCalculationExecutionCodeRequest, (*GetCalculationExecutionCodeRequest).check, a.getCalculationExecutionCode),
 		awsjson.NewOperation("GetCalculationExecutionStatus", decodeGetCalculationExecutionStatusRequest, (*GetCalculationExecutionStatusRequest).check, a.getCalculationExecutionStatus),
 		awsjson.NewOperation("GetNotebookMetadata", decodeGetNotebookMetadataInput, (*GetNotebookMetadataInput).check, a.getNotebookMetadata),
+		awsjson.NewOperation("GetResourceDashboard", decodeGetResourceDashboardRequest, (*GetResourceDashboardRequest).check, a.getResourceDashboard),
 		awsjson.NewOperation("GetSession", decodeGetSessionRequest, (*GetSessionRequest).check, a.getSession),
+		awsjson.NewOperation("GetSessionEndpoint", decodeGetSessionEndpointRequest, (*GetSessionEndpointRequest).check, a.getSessionEndpoint),
 		awsjson.NewOperation("GetSessionStatus", decodeGetSessionStatusRequest, (*GetSessionStatusRequest).check, a.getSessionStatus),
 		awsjson.NewOperation("GetWorkGroup", decodeGetWorkGroupInput, (*GetWorkGroupInput).check, a.getWorkGroup),
 		awsjson.NewOperation("ImportNotebook", decodeImportNotebookInput, (*ImportNotebookInput).check, a.importNotebook),
@@ -67,8 +69,6 @@ var unserved = []string{
 	"GetQueryExecution",
 	"GetQueryResults",
 	"GetQueryRuntimeStatistics",
-	"GetResourceDashboard",
-	"GetSessionEndpoint",
 	"GetTableMetadata",
 	"ListCapacityReservations",
 	"ListDataCatalogs",
@@ -801,6 +801,70 @@ func (s *GetNotebookMetadataInput) check(c *awsjson.Checker) {
 // GetNotebookMetadataOutput is a structure of the API.
 type GetNotebookMetadataOutput struct {
 	NotebookMetadata *NotebookMetadata `json:"NotebookMetadata,omitzero"`
+}
+
+// GetResourceDashboardRequest is a structure of the API.
+type GetResourceDashboardRequest struct {
+	ResourceARN *string `json:"ResourceARN,omitzero"`
+}
+
+func decodeGetResourceDashboardRequest(d *awsjson.Decoder) *GetResourceDashboardRequest {
+	if d.Null() {
+		return nil
+	}
+	s := new(GetResourceDashboardRequest)
+	for name := range d.Structure() {
+		switch name {
+		case "ResourceARN":
+			s.ResourceARN = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *GetResourceDashboardRequest) check(c *awsjson.Checker) {
+	c.Required("resourceARN", s.ResourceARN != nil)
+	c.Text("resourceARN", s.ResourceARN, ruleAmazonResourceName)
+}
+
+// GetResourceDashboardResponse is a structure of the API.
+type GetResourceDashboardResponse struct {
+	URL *string `json:"Url,omitzero"`
+}
+
+// GetSessionEndpointRequest is a structure of the API.
+type GetSessionEndpointRequest struct {
+	SessionID *string `json:"SessionId,omitzero"`
+}
+
+func decodeGetSessionEndpointRequest(d *awsjson.Decoder) *GetSessionEndpointRequest {
+	if d.Null() {
+		return nil
+	}
+	s := new(GetSessionEndpointRequest)
+	for name := range d.Structure() {
+		switch name {
+		case "SessionId":
+			s.SessionID = d.String()
+		default:
+			d.Skip()
+		}
+	}
+	return s
+}
+
+func (s *GetSessionEndpointRequest) check(c *awsjson.Checker) {
+	c.Required("sessionId", s.SessionID != nil)
+	c.Text("sessionId", s.SessionID, ruleSessionID)
+}
+
+// GetSessionEndpointResponse is a structure of the API.
+type GetSessionEndpointResponse struct {
+	EndpointURL             *string           `json:"EndpointUrl,omitzero"`
+	AuthToken               *string           `json:"AuthToken,omitzero"`
+	AuthTokenExpirationTime awsjson.Timestamp `json:"AuthTokenExpirationTime,omitzero"`
 }
 
 // GetSessionRequest is a structure of the API.

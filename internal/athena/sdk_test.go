@@ -239,7 +239,7 @@ func TestSDK_WorkGroups(t *testing.T) {
 				names = append(names, *version.SelectedEngineVersion)
 			}
 		}
-		if want := []string{"PySpark engine version 3", "Apache Spark version 3.5"}; !slices.Equal(names, want) {
+		if want := []string{"PySpark engine version 3", "Apache Spark version 3.5", "Apache Spark version 4.1"}; !slices.Equal(names, want) {
 			t.Errorf("got %v, want %v", names, want)
 		}
 	})

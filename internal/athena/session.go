@@ -49,12 +49,24 @@ func (a *api) getSession(ctx context.Context, in *GetSessionRequest) (*GetSessio
 	}, nil
 }
 
-func (a *api) getSessionStatus(ctx context.Context, in *GetSessionStatusRequest) (*GetSessionStatusResponse, error) {
-	session, err := a.session(ctx, value(in.SessionID))
+// sessionFacts are what a GetSessionStatusResponse is made of.
+type sessionFacts struct {
+	id, reason                      string
+	state                           hearth.SessionState
+	started, modified, ended, idled time.Time
+}
+
+func (a *api) getSessionStatus(ctx context.Context, in *GetSessionStatusRequest) (*awsjson.Ready, error) {
+	s, err := a.session(ctx, value(in.SessionID))
 	if err != nil {
 		return nil, err
 	}
-	return &GetSessionStatusResponse{SessionID: &session.ID, Status: sessionStatus(session)}, nil
+	return a.sessionAnswers.answer(sessionFacts{
+		id: s.ID, reason: s.StateChangeReason, state: s.State,
+		started: s.StartedAt, modified: s.ModifiedAt, ended: s.EndedAt, idled: s.IdleSince,
+	}, func() any {
+		return &GetSessionStatusResponse{SessionID: new(s.ID), Status: sessionStatus(s)}
+	}), nil
 }
 
 func (a *api) listSessions(ctx context.Context, in *ListSessionsRequest) (*ListSessionsResponse, error) {
@@ -83,6 +95,20 @@ func (a *api) terminateSession(ctx context.Context, in *TerminateSessionRequest)
 		return nil, err
 	}
 	return &TerminateSessionResponse{State: new(string(state))}, nil
+}
+
+// getSessionEndpoint answers at once, also while the session starts: whoever
+// connects waits. Clients take any error for "not yet".
+func (a *api) getSessionEndpoint(ctx context.Context, in *GetSessionEndpointRequest) (*GetSessionEndpointResponse, error) {
+	text, token, err := a.sessions.Endpoint(ctx, a.principal(ctx), value(in.SessionID))
+	if err != nil {
+		return nil, err
+	}
+	return &GetSessionEndpointResponse{
+		EndpointURL:             new(a.endpointURL(ctx)),
+		AuthToken:               &text,
+		AuthTokenExpirationTime: awsjson.Timestamp{Time: token.ExpiresAt},
+	}, nil
 }
 
 func sessionStatus(s hearth.Session) *SessionStatus {

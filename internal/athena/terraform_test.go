@@ -74,6 +74,11 @@ type noObjects struct{}
 
 func (noObjects) Check(context.Context, hearth.Object) error          { return nil }
 func (noObjects) Put(context.Context, hearth.Object, io.Reader) error { return nil }
+func (noObjects) Place(context.Context, hearth.Object, []byte) (hearth.Unsynced, error) {
+	return hearth.Unsynced{}, nil
+}
+func (noObjects) Sync(context.Context, []hearth.Unsynced) error { return nil }
+func (noObjects) Release([]hearth.Unsynced)                     {}
 func (noObjects) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	return nil, hearth.Errorf(hearth.KindNotFound, "no object at %s", uri)
 }

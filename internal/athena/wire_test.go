@@ -21,9 +21,13 @@ func handler(f *fake, log *bytes.Buffer) http.Handler {
 		Link: func(_ context.Context, id string) (hearth.Link, error) {
 			return hearth.Link{URL: "http://here/" + id + "?authToken=token", Token: "token", Expires: began}, nil
 		},
-		Principal: func(context.Context) string { return caller },
-		MaxBody:   1 << 20,
-		Log:       slog.New(slog.NewTextHandler(log, nil)),
+		SparkLink: func(_ context.Context, id string) (hearth.Link, error) {
+			return hearth.Link{URL: "http://here/" + id + "/spark?authToken=token", Token: "token", Expires: began}, nil
+		},
+		EndpointURL: func(context.Context) string { return "https://here" },
+		Principal:   func(context.Context) string { return caller },
+		MaxBody:     1 << 20,
+		Log:         slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
 
@@ -44,6 +48,7 @@ func invalidRequest(code, message string) string {
 }
 
 const (
+	arnBody         = `{"ResourceARN":"arn:aws:athena:us-east-1:123456789012:workgroup/primary/session/` + sessionID + `"}`
 	sessionBody     = `{"SessionId":"` + sessionID + `"}`
 	calculationBody = `{"CalculationExecutionId":"` + calculationID + `"}`
 )
@@ -86,6 +91,8 @@ func TestHandler_Answers(t *testing.T) {
 		{"ListCalculationExecutions", full(), sessionBody, `{"NextToken":"next","Calculations":[{"CalculationExecutionId":"` + calculationID + `","Description":"a calculation","Status":` + fullCalculationStatus + `}]}`},
 		{"StopCalculationExecution", full(), calculationBody, `{"State":"CANCELING"}`},
 		{"CreatePresignedNotebookUrl", bare(), sessionBody, `{"NotebookUrl":"http://here/` + sessionID + `?authToken=token","AuthToken":"token","AuthTokenExpirationTime":1760055300}`},
+		{"GetResourceDashboard", full(), arnBody, `{"Url":"http://here/` + sessionID + `/spark?authToken=token"}`},
+		{"GetSessionEndpoint", bare(), sessionBody, `{"EndpointUrl":"https://here","AuthToken":"token","AuthTokenExpirationTime":1760055360.123}`},
 		{"GetWorkGroup", full(), `{"WorkGroup":"primary"}`, `{"WorkGroup":{"Name":"primary","State":"ENABLED","Configuration":{"ResultConfiguration":{"OutputLocation":"s3://results/","EncryptionConfiguration":{"EncryptionOption":"SSE_S3"}},` +
 			`"EnforceWorkGroupConfiguration":true,"PublishCloudWatchMetricsEnabled":false,"RequesterPaysEnabled":false,"EngineVersion":{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"},` +
 			`"ExecutionRole":"arn:aws:iam::123456789012:role/spark","EngineConfiguration":{"MaxConcurrentDpus":8},"EnableMinimumEncryptionConfiguration":false},"Description":"where things run","CreationTime":1760055300.123}}`},
@@ -93,7 +100,7 @@ func TestHandler_Answers(t *testing.T) {
 			`"EnforceWorkGroupConfiguration":false,"PublishCloudWatchMetricsEnabled":false,"RequesterPaysEnabled":false,"EngineVersion":{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"},` +
 			`"EnableMinimumEncryptionConfiguration":false},"CreationTime":1760055300.123}}`},
 		{"ListWorkGroups", bare(), `{}`, `{"WorkGroups":[{"Name":"primary","State":"DISABLED","Description":"","CreationTime":1760055300.123,"EngineVersion":{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"}}]}`},
-		{"ListEngineVersions", bare(), `{}`, `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"},{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"}]}`},
+		{"ListEngineVersions", bare(), `{}`, `{"EngineVersions":[{"SelectedEngineVersion":"PySpark engine version 3","EffectiveEngineVersion":"PySpark engine version 3"},{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"},{"SelectedEngineVersion":"Apache Spark version 4.1","EffectiveEngineVersion":"Apache Spark version 4.1"}]}`},
 	} {
 		t.Run(test.operation, func(t *testing.T) {
 			w := call(handler(test.fake, new(bytes.Buffer)), test.operation, test.body)
@@ -177,7 +184,7 @@ func TestHandler_Errors(t *testing.T) {
 			f := full()
 			f.err = test.err
 			for operation, body := range map[string]string{
-				"CreatePresignedNotebookUrl": sessionBody, "GetSession": sessionBody, "GetSessionStatus": sessionBody, "TerminateSession": sessionBody,
+				"CreatePresignedNotebookUrl": sessionBody, "GetResourceDashboard": arnBody, "GetSession": sessionBody, "GetSessionEndpoint": sessionBody, "GetSessionStatus": sessionBody, "TerminateSession": sessionBody,
 				"ListExecutors": sessionBody, "ListCalculationExecutions": sessionBody,
 				"ListSessions": `{"WorkGroup":"w"}`, "ListWorkGroups": `{}`, "GetWorkGroup": `{"WorkGroup":"w"}`,
 				"StartSession": `{"WorkGroup":"w","EngineConfiguration":{}}`, "StartCalculationExecution": `{"SessionId":"s","CodeBlock":"1"}`,
@@ -313,8 +320,12 @@ func TestHandler_ListEngineVersionsInPages(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", first, want)
 	}
 	second := call(h, "ListEngineVersions", `{"MaxResults":1,"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDox"}`).Body.String()
-	if want := `{"EngineVersions":[{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"}]}`; second != want {
+	if want := `{"EngineVersions":[{"SelectedEngineVersion":"Apache Spark version 3.5","EffectiveEngineVersion":"Apache Spark version 3.5"}],"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDoy"}`; second != want {
 		t.Errorf("got  %s\nwant %s", second, want)
+	}
+	third := call(h, "ListEngineVersions", `{"MaxResults":1,"NextToken":"NmY0ZDI2YjMwNGZjNjY2ZDoy"}`).Body.String()
+	if want := `{"EngineVersions":[{"SelectedEngineVersion":"Apache Spark version 4.1","EffectiveEngineVersion":"Apache Spark version 4.1"}]}`; third != want {
+		t.Errorf("got  %s\nwant %s", third, want)
 	}
 }
 

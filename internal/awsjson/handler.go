@@ -61,9 +61,18 @@ func NewOperation[In, Out any](name string, decode func(*Decoder) *In, check fun
 		if err != nil || reflect.TypeFor[Out]().NumField() == 0 {
 			return nil, err // a shape without members is an empty body
 		}
+		if ready, ok := any(out).(*Ready); ok {
+			return ready.json, nil
+		}
 		return encode(out), nil
 	}}
 }
+
+// Ready is the output of a handler that has its JSON already.
+type Ready struct{ json []byte }
+
+// NewReady makes the JSON of a structure of the model.
+func NewReady(output any) *Ready { return &Ready{encode(output)} }
 
 // Refuse makes an operation that is known and always refused.
 func Refuse(name string, refusal *Error) Operation {
@@ -130,7 +139,7 @@ func (h *handler) serve(operation Operation, r *http.Request) (out []byte, err e
 			out, err = nil, fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	body, err := io.ReadAll(io.LimitReader(r.Body, h.MaxBody+1))
+	body, err := readBody(r, h.MaxBody+1)
 	if err != nil {
 		return nil, serialization("The body of the request could not be read to its end.")
 	}
@@ -142,6 +151,16 @@ func (h *handler) serve(operation Operation, r *http.Request) (out []byte, err e
 		}
 	}
 	return operation.serve(r.Context(), body, h.Invalid)
+}
+
+// readBody reads at most so many bytes, in one piece when their number is known.
+func readBody(r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength >= most {
+		return io.ReadAll(io.LimitReader(r.Body, most))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // requestID gives the id under which the answer is sent: the one that an outer
@@ -164,11 +183,15 @@ func isJSON11(contentType string) bool {
 	return err == nil && strings.EqualFold(media, ContentType)
 }
 
+// contentType is a header's value, the same for all answers.
+var contentType = []string{ContentType}
+
 // write sends an answer as it is: boto3 and the SDK for JavaScript cannot read
 // a compressed one that they did not ask for.
 func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", ContentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	header := w.Header()
+	header["Content-Type"] = contentType
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	w.Write(body)
 }

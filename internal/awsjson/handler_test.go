@@ -423,3 +423,14 @@ func BenchmarkHandler(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkDecode(b *testing.B) {
+	body := []byte(`{"Name":"a","Count":3,"Labels":{"k":"SMALL"},"Lines":[{"Item":"x"}]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		d, refusal := awsjson.NewDecoder(body)
+		if refusal != nil || *decodeOrder(d).Name != "a" {
+			b.Fatal(refusal)
+		}
+	}
+}

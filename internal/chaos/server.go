@@ -45,6 +45,7 @@ type start struct {
 const settings = `
 listen = %q
 light_drivers = %t
+warm_drivers = 2
 heartbeat = "500ms"
 unresponsive_after = "2s"
 lost_after = "8s"
@@ -90,7 +91,8 @@ func (s *server) launch() error {
 		return err
 	}
 	defer log.Close()
-	s.command = exec.Command(s.binary, "serve", "--data", s.data)
+	// At the end of all, when no session is left, this ends the drivers that wait.
+	s.command = exec.Command(s.binary, "serve", "--data", s.data, "--end-sessions-on-exit")
 	s.command.Stdout, s.command.Stderr = log, log
 	endWithParent(s.command)
 	at := time.Now()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -35,9 +36,34 @@ type Config struct {
 	InsecureListen bool `toml:"insecure_listen"`
 
 	// TLSCertificate and TLSKey are PEM files; both or none. The certificate's
-	// file holds the whole chain, the server's own first. Default: none.
+	// file holds the whole chain, the server's own first. Files that are replaced
+	// are taken up with the next connection. Default: none.
 	TLSCertificate string `toml:"tls_certificate"`
 	TLSKey         string `toml:"tls_key"`
+
+	// ConnectListen is the address of Spark Connect, host:port, which is always
+	// TLS: tokens open sessions to whoever reaches it. Clients of Athena add :443 to
+	// what GetSessionEndpoint gives, and know no other port; clients that are given
+	// the whole address, as by hearth connect, know any. Port 0 takes a free one.
+	// Default: 127.0.0.1:443 where this user may listen there and nobody does, or
+	// else 127.0.0.1:8651, or else a free port; the log says which, and why.
+	ConnectListen string `toml:"connect_listen"`
+
+	// ConnectCertificate and ConnectKey are PEM files for that address, as those
+	// above are; both or none. Default: certificates of an authority that is made in the data
+	// directory, and that hearth env has gRPC trust.
+	ConnectCertificate string `toml:"connect_certificate"`
+	ConnectKey         string `toml:"connect_key"`
+
+	// ConnectTokenTTL is how long a token for Spark Connect begins operations, at
+	// least 1m. What has begun goes on. sagemaker-studio asks for a new token five
+	// minutes before the end, dbt two. Default: 30m.
+	ConnectTokenTTL Duration `toml:"connect_token_ttl"`
+
+	// ConnectMaxConnections is how many connections Spark Connect clients may have
+	// at once, all of them together. A client has one, with up to 128 calls at a
+	// time; one more than these is told so. Default: 1000.
+	ConnectMaxConnections int `toml:"connect_max_connections"`
 
 	// Data is the directory of everything that the server keeps: its database,
 	// keys, objects and drivers. Default: $HEARTH_HOME, or else ~/.hearth.
@@ -77,10 +103,32 @@ type Config struct {
 	// the limit, and hearth doctor which of the two it is. Default: false.
 	LimitMemory bool `toml:"limit_memory"`
 
+	// ConcurrentStarts is how many sessions may be starting their drivers at once, at
+	// least 1; the others wait, and the workgroups take turns. A start keeps a processor
+	// or two busy for seconds: more at once are not sooner ready, and all else waits for
+	// them. Default: the number of processors, and at least 2.
+	ConcurrentStarts int `toml:"concurrent_starts"`
+
+	// WarmDrivers is how many drivers are started ahead of sessions, which then are
+	// there in a moment. Each is used once, and takes the memory of an idle session's
+	// until then. Those that wait are of the kinds that were started lately. hearth run and
+	// the sessions that hearth shell starts never get one: they work in the directory
+	// that they are called in, which Java cannot change to later. 0 is none. Default: 1.
+	WarmDrivers int `toml:"warm_drivers"`
+
+	// WarmAge is when a driver ends that no session has had, and another one takes
+	// its place; also when there is no server any more. At least 1m. Default: 1h.
+	WarmAge Duration `toml:"warm_age"`
+
 	// LightDrivers starts drivers without Spark: the engine's Python alone, with
 	// neither spark nor sc. It is for tests of what surrounds Spark, which then
 	// take a second and not ten. Default: false.
 	LightDrivers bool `toml:"light_drivers"`
+
+	// EventLogs has drivers write down, in their files, what Spark's history server
+	// shows of them when their session has ended. A session can switch it off for
+	// itself with spark.eventLog.enabled. Default: true.
+	EventLogs bool `toml:"event_logs"`
 
 	// Java is the java program of a Java 17 installation. Default: found on
 	// the machine, or installed with the engine.
@@ -209,6 +257,11 @@ func Default() Config {
 		MavenURL:          "https://repo1.maven.org/maven2",
 		DriverMemory:      "2g",
 		DriverOverhead:    "1g",
+		ConnectTokenTTL:   Duration{hearth.DefaultConnectTokenTTL},
+		EventLogs:         true,
+		ConcurrentStarts:  max(2, runtime.NumCPU()),
+		WarmDrivers:       1,
+		WarmAge:           Duration{time.Hour},
 		KeepDrivers:       Duration{7 * 24 * time.Hour},
 		KeepUploads:       Duration{7 * 24 * time.Hour},
 		MaxBody:           32 << 20,
@@ -218,6 +271,8 @@ func Default() Config {
 		CancelDeadline:    Duration{10 * time.Second},
 		EndGrace:          Duration{3 * time.Second},
 		Throttle:          Throttle{Error: ThrottlingException},
+
+		ConnectMaxConnections: 1000,
 	}
 }
 
@@ -234,7 +289,7 @@ func Load(path string) (Config, error) {
 		return Config{}, decodeError(path, err)
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&c.TLSCertificate, &c.TLSKey, &c.Data, &c.Engines} {
+	for _, p := range []*string{&c.TLSCertificate, &c.TLSKey, &c.ConnectCertificate, &c.ConnectKey, &c.Data, &c.Engines} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -278,6 +333,9 @@ func (c Config) Check() error {
 	if !isLoopback(host) && c.TLSCertificate == "" && !c.InsecureListen {
 		return refuse("listen", c.Listen, "other machines could reach it and the connection would not be encrypted. "+
 			"Use 127.0.0.1, set tls_certificate and tls_key, or allow it with insecure_listen = true (--insecure-listen)")
+	}
+	if err := c.checkConnect(); err != nil {
+		return err
 	}
 	const homeless = "the user has no home directory to put it in, so set HEARTH_HOME or this"
 	switch {
@@ -334,6 +392,15 @@ func (c Config) checkTimes() error {
 		if t.span.Duration < time.Millisecond {
 			return refuse(t.name, t.span, "write a time of at least 1ms, like 5s")
 		}
+	}
+	if c.ConcurrentStarts < 1 {
+		return refuse("concurrent_starts", c.ConcurrentStarts, "write how many sessions may be starting at once, at least 1")
+	}
+	if c.WarmDrivers < 0 {
+		return refuse("warm_drivers", c.WarmDrivers, "write how many drivers are to wait for sessions; 0 is none")
+	}
+	if c.WarmAge.Duration < time.Minute {
+		return refuse("warm_age", c.WarmAge, "a driver that is replaced costs a start, so write at least 1m")
 	}
 	if c.KeepDrivers.Duration < 0 {
 		return refuse("keep_drivers", c.KeepDrivers, "0s keeps for ever")

@@ -65,6 +65,11 @@ func TestLoad(t *testing.T) {
 			insecure_listen = true
 			tls_certificate = "tls/cert.pem"
 			tls_key = "/etc/key.pem"
+			connect_listen = "0.0.0.0:8443"
+			connect_certificate = "tls/connect.pem"
+			connect_key = "tls/connect.key"
+			connect_token_ttl = "2h"
+			connect_max_connections = 20
 			data = "data"
 			engines = "/opt/engines"
 			account = "000000000001"
@@ -73,7 +78,11 @@ func TestLoad(t *testing.T) {
 			max_driver_memory = "4g"
 			driver_overhead = "512m"
 			limit_memory = true
+			concurrent_starts = 1
+			warm_drivers = 3
+			warm_age = "10m"
 			light_drivers = true
+			event_logs = false
 			java = "/opt/java/bin/java"
 			python = "python3.11"
 			pip_index_url = "https://pypi.example/simple"

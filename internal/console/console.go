@@ -8,6 +8,7 @@
 //	GET  /ui/sessions/{id}/calculations/{c}/stdout  all that it has written; stderr, too
 //	GET  /ui/sessions/{id}/notebook.ipynb           the notebook that the session belongs to
 //	GET  /ui/sessions/{id}/end                      asks whether to end the session; POST ends it
+//	GET  /ui/sessions/{id}/spark/...                Spark's own pages, which a link of their own opens, too
 //
 // Browsers do not sign. A link holds a pass (package access) that opens one
 // session for ten minutes. It is exchanged for another one, in a cookie that
@@ -17,7 +18,8 @@
 // rebinding makes one, a browser has no cookie of ours.
 //
 // Whatever code displays is shown as text, as an image or in a sandbox, on
-// pages that allow no script whatsoever.
+// pages that allow no script whatsoever. Spark's pages need scripts, which reach
+// nothing but those pages.
 package console
 
 import (
@@ -44,6 +46,9 @@ type Sessions interface {
 	Written(ctx context.Context, calculationID string, stream hearth.Stream) (io.ReadSeekCloser, error)
 	Result(ctx context.Context, calculationID string) (io.ReadSeekCloser, error)
 
+	// Pages gives where Spark's own pages of a session are shown.
+	Pages(ctx context.Context, sessionID string) (hearth.Endpoint, error)
+
 	NotebookContent(ctx context.Context, id string) (hearth.Notebook, string, error)
 }
 
@@ -64,14 +69,17 @@ type Console struct {
 	keys     *access.Keys
 	ready    func(context.Context) error
 	log      *slog.Logger
+	spark    http.RoundTripper
 	handler  http.Handler
 }
 
 // New makes a Console.
 func New(sessions Sessions, options Options) *Console {
-	c := &Console{sessions: sessions, keys: options.Keys, ready: options.Ready, log: options.Log}
+	c := &Console{sessions: sessions, keys: options.Keys, ready: options.Ready, log: options.Log, spark: newSparkTransport()}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ui/sessions/{id}", c.answer(c.open))
+	mux.HandleFunc("GET /ui/sessions/{id}", c.answer(c.enter(wholeSession, c.visited(c.session, wholeSession))))
+	mux.HandleFunc("GET /ui/sessions/{id}/spark", c.answer(c.enter(sparkPages, toFirstSparkPage)))
+	mux.HandleFunc("GET /ui/sessions/{id}/spark/", c.answer(c.visited(c.sparkPage, sparkPages, wholeSession)))
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, visit) error{
 		"POST /ui/sessions/{id}/calculations":                       c.submit,
 		"POST /ui/sessions/{id}/calculations/{calculation}/stop":    c.stop,
@@ -80,7 +88,7 @@ func New(sessions Sessions, options Options) *Console {
 		"GET /ui/sessions/{id}/end":                                 c.askEnd,
 		"POST /ui/sessions/{id}/end":                                c.end,
 	} {
-		mux.HandleFunc(pattern, c.answer(c.visited(serve)))
+		mux.HandleFunc(pattern, c.answer(c.visited(serve, wholeSession)))
 	}
 	mux.HandleFunc("GET /ui/", c.answer(nothing))
 	protection := http.NewCrossOriginProtection()
@@ -112,9 +120,18 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Link makes a link to a session's page, for a principal, at an address of the
 // server as in http://127.0.0.1:8650.
 func (c *Console) Link(ctx context.Context, accessKeyID, address, sessionID string) (hearth.Link, error) {
+	return c.link(ctx, wholeSession, accessKeyID, address, sessionID)
+}
+
+// SparkLink makes a link to Spark's own pages of a session.
+func (c *Console) SparkLink(ctx context.Context, accessKeyID, address, sessionID string) (hearth.Link, error) {
+	return c.link(ctx, sparkPages, accessKeyID, address, sessionID)
+}
+
+func (c *Console) link(ctx context.Context, to room, accessKeyID, address, sessionID string) (hearth.Link, error) {
 	expires := time.Now().Add(hearth.LinkLifetime).Truncate(time.Second)
-	token, err := c.keys.Seal(ctx, access.Pass{Purpose: access.PurposeLink, SessionID: sessionID, AccessKeyID: accessKeyID, Expires: expires})
-	return hearth.Link{URL: address + pathOf(sessionID) + "?" + tokenParameter + "=" + token, Token: token, Expires: expires}, err
+	token, err := c.keys.Seal(ctx, access.Pass{Purpose: to.link, SessionID: sessionID, AccessKeyID: accessKeyID, Expires: expires})
+	return hearth.Link{URL: address + to.path(sessionID) + "?" + tokenParameter + "=" + token, Token: token, Expires: expires}, err
 }
 
 func pathOf(sessionID string) string { return "/ui/sessions/" + url.PathEscape(sessionID) }

@@ -40,6 +40,10 @@ func (d drivers) Launch(context.Context, hearth.Launch) (hearth.Driver, error) {
 func (drivers) Recover(context.Context, string) (hearth.Driver, hearth.Adoption, error) {
 	return nil, hearth.NeverLaunched, nil
 }
+
+func (drivers) Warm(_ context.Context, id string) (hearth.Warm, error) {
+	return hearth.Warm{}, hearth.Errorf(hearth.KindNotFound, "no driver was launched ahead as %s", id)
+}
 func (drivers) Known(context.Context) ([]string, error) { return nil, nil }
 func (drivers) Remove(context.Context, string) error    { return nil }
 func (drivers) Log(_ context.Context, id string, _ int64, _ bool) (io.ReadCloser, error) {
@@ -53,6 +57,7 @@ type driver struct {
 
 	mu    sync.Mutex
 	files map[string]string // "ID stdout" and so on
+	pages hearth.Endpoint
 }
 
 func (d *driver) Execute(_ context.Context, id, _ string) error {
@@ -109,6 +114,38 @@ func (d *driver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return d.file(id, "result")
 }
 
+func (*driver) Connect(context.Context) (hearth.Endpoint, error) {
+	return hearth.Endpoint{}, errNoConnect
+}
+
+func (d *driver) UI(context.Context) (hearth.Endpoint, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pages.Address == "" {
+		return hearth.Endpoint{}, errNoConnect
+	}
+	return d.pages, nil
+}
+
+func (d *driver) shows(pages hearth.Endpoint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pages = pages
+}
+
+// histories are where ended sessions are shown, by id.
+type histories map[string]hearth.Endpoint
+
+func (h histories) Show(_ context.Context, session hearth.Session) (hearth.Endpoint, error) {
+	pages, ok := h[session.ID]
+	if !ok {
+		return pages, hearth.Errorf(hearth.KindNotFound, "There is no history of session %s.", session.ID)
+	}
+	return pages, nil
+}
+
+var errNoConnect = hearth.Errorf(hearth.KindUnavailable, "The driver has no Spark.")
+
 // world is the console in front of the application on a real store.
 type world struct {
 	t        *testing.T
@@ -118,20 +155,21 @@ type world struct {
 	console  *console.Console
 	server   *httptest.Server
 	launched chan *driver
+	history  histories
 	log      *testenv.Log
 	waiting  error // why the server is not ready
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, bucket: t.TempDir(), launched: make(chan *driver, 100), log: &testenv.Log{}}
+	w := &world{t: t, bucket: t.TempDir(), launched: make(chan *driver, 100), history: histories{}, log: &testenv.Log{}}
 	store := must(sqlite.Open(filepath.Join(t.TempDir(), "hearth.db")))(t)
 	bucket := must(objects.Open(w.bucket))(t)
 	if err := bucket.CreateBucket(t.Context(), "hearth"); err != nil {
 		t.Fatal(err)
 	}
 	w.keys = must(access.Open(t.TempDir()))(t)
-	w.service = sessions.New(sessions.Config{Store: store, Drivers: drivers{launched: w.launched}, Objects: bucket})
+	w.service = sessions.New(sessions.Config{Store: store, Drivers: drivers{launched: w.launched}, Objects: bucket, Histories: w.history})
 	engine := hearth.EngineVersion{Selected: hearth.EnginePySpark3, Effective: hearth.EnginePySpark3}
 	if err := w.service.EnsureWorkGroup(t.Context(), hearth.WorkGroup{
 		Name: "primary", Enabled: true, Engine: engine,

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,10 +25,11 @@ type driver struct {
 	bundle    string
 	token     string
 	config    *Config
+	launching *locks
 }
 
 func (d *Drivers) driver(sessionID, bundle, token string) *driver {
-	return &driver{sessionID: sessionID, bundle: bundle, token: token, config: &d.config}
+	return &driver{sessionID: sessionID, bundle: bundle, token: token, config: &d.config, launching: &d.launching}
 }
 
 // connection is a shim's attention.
@@ -51,9 +53,10 @@ const (
 	replyTimeout   = 30 * time.Second
 )
 
-// connect greets the shim with what the caller wants to be shown. The
-// connection closes when ctx is done.
-func (d *driver) connect(ctx context.Context, hello shim.Message) (*connection, error) {
+// connect greets the shim with what the caller wants to be shown, and sends
+// requests with it, so that the shim is waited for once. The connection closes when
+// ctx is done.
+func (d *driver) connect(ctx context.Context, hello shim.Message, requests ...shim.Message) (*connection, error) {
 	conn, err := shim.Dial(d.bundle)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%w: %w", errNoSocket, err)
@@ -64,7 +67,16 @@ func (d *driver) connect(ctx context.Context, hello shim.Message) (*connection, 
 	c := &connection{Conn: conn, in: bufio.NewReader(conn)}
 	c.leave = context.AfterFunc(ctx, func() { conn.Close() })
 	hello.Type, hello.Protocol, hello.Token = shim.MessageHello, shim.Protocol, d.token
-	err = errors.Join(conn.SetDeadline(time.Now().Add(welcomeTimeout)), kernel.WriteFrame(conn, hello))
+	var out bytes.Buffer
+	for _, m := range append([]shim.Message{hello}, requests...) {
+		err = errors.Join(err, kernel.WriteFrame(&out, m))
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Now().Add(welcomeTimeout))
+	}
+	if err == nil {
+		_, err = out.WriteTo(conn)
+	}
 	if err == nil {
 		var welcome shim.Message
 		welcome, err = c.receive()
@@ -122,33 +134,32 @@ func (c *connection) ping() error {
 	)
 }
 
-// request has the shim do something and returns its refusal.
-func (d *driver) request(ctx context.Context, r shim.Message) (refusal string, err error) {
-	conn, err := d.connect(ctx, shim.Message{})
+// request has the shim do something and returns its reply, which may be a refusal.
+func (d *driver) request(ctx context.Context, r shim.Message) (reply shim.Message, err error) {
+	r.Type, r.ID = shim.MessageRequest, 1
+	conn, err := d.connect(ctx, shim.Message{}, r)
 	if err == nil {
 		defer conn.Close()
-		r.Type, r.ID = shim.MessageRequest, 1
-		err = errors.Join(conn.SetDeadline(time.Now().Add(replyTimeout)), kernel.WriteFrame(conn, r))
+		err = conn.SetDeadline(time.Now().Add(replyTimeout))
 	}
-	var reply shim.Message
 	if err == nil {
 		reply, err = conn.receive()
 	}
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return reply, ctx.Err()
 	}
 	if err != nil {
-		return "", unreachable(d.sessionID, err)
+		return reply, unreachable(d.sessionID, err)
 	}
-	return reply.Error, nil
+	return reply, nil
 }
 
 // Execute hands over a calculation. It returns KindConflict when the driver has
 // another one, is still starting, or is ending.
 func (d *driver) Execute(ctx context.Context, calculationID, code string) error {
-	refusal, err := d.request(ctx, shim.Message{Op: shim.OpExecute, Calculation: calculationID, Code: code})
-	if err == nil && refusal != "" {
-		err = hearth.Errorf(hearth.KindConflict, "The driver of session %s did not take calculation %s: %s.", d.sessionID, calculationID, refusal)
+	reply, err := d.request(ctx, shim.Message{Op: shim.OpExecute, Calculation: calculationID, Code: code})
+	if err == nil && reply.Error != "" {
+		err = hearth.Errorf(hearth.KindConflict, "The driver of session %s did not take calculation %s: %s.", d.sessionID, calculationID, reply.Error)
 	}
 	return err
 }

@@ -116,6 +116,10 @@ func (d *Drivers) Known(context.Context) ([]string, error) {
 // removal, of whichever driver, takes that with it.
 func (d *Drivers) Remove(_ context.Context, sessionID string) error {
 	defer d.launching.lock(sessionID)()
+	return d.remove(sessionID)
+}
+
+func (d *Drivers) remove(sessionID string) error {
 	bundle, err := d.bundle(sessionID)
 	if err != nil {
 		return err

@@ -283,23 +283,29 @@ func TestDriver_Faults(t *testing.T) {
 			t.Errorf("it exited with %+v", e)
 		}
 	})
-	t.Run("the kernel cannot start", func(t *testing.T) {
-		b := newBench(t, func(c *driver.Config) {
-			prepare := c.Prepare
-			c.Prepare = func(ctx context.Context, l hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
-				k, jvm, err := prepare(ctx, l, bundle)
-				return k, jvm, errors.Join(err, os.WriteFile(filepath.Join(bundle, shim.KernelFile), []byte("import nonsuch"), 0o600))
+	for name, start := range map[string][]string{
+		"the kernel cannot start": nil,
+		"the kernel cannot start, which the shim of a server that was killed has found out before": {"sh", "-c", `"$@" >/dev/null; exec "$@"`, "sh"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(c *driver.Config) {
+				prepare := c.Prepare
+				c.Prepare = func(ctx context.Context, l hearth.Launch, bundle string) (shim.Process, *shim.Process, error) {
+					k, jvm, err := prepare(ctx, l, bundle)
+					return k, jvm, errors.Join(err, os.WriteFile(filepath.Join(bundle, shim.KernelFile), []byte("import nonsuch"), 0o600))
+				}
+				c.Shim = append(start, c.Shim...)
+			})
+			d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "The driver's Python process ended by itself with status 1 before Spark was ready: ModuleNotFoundError: No module named 'nonsuch'"
+			if e := b.exit(d); e.Exit != hearth.ExitFault || e.Reason != want {
+				t.Errorf("it exited with %+v", e)
 			}
 		})
-		d, err := b.Launch(t.Context(), hearth.Launch{SessionID: "one"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := "The driver's Python process ended by itself with status 1 before Spark was ready: ModuleNotFoundError: No module named 'nonsuch'"
-		if e := b.exit(d); e.Exit != hearth.ExitFault || e.Reason != want {
-			t.Errorf("it exited with %+v", e)
-		}
-	})
+	}
 	t.Run("the kernel is stopped", func(t *testing.T) {
 		b := newBench(t, func(c *driver.Config) { c.Heartbeat, c.UnresponsiveAfter = 20*time.Millisecond, 500*time.Millisecond })
 		d, story := b.launch(hearth.Launch{SessionID: "one"})

@@ -45,7 +45,7 @@ func (d *driver) Follow(ctx context.Context, offset int64, handle func(hearth.Dr
 		}
 		if f.silence >= d.config.LostAfter {
 			d.config.Log.Warn("a driver is killed, because its shim does not answer", "session", d.sessionID, "for", f.silence, "error", lost)
-			if err := d.kill(); err != nil {
+			if err := d.own(d.kill); err != nil {
 				return hearth.Internal(err, "kill the driver of session "+d.sessionID)
 			}
 		}
@@ -86,19 +86,41 @@ func (d *driver) followShim(ctx context.Context, f *following) error {
 
 // followEnd reads what is left when the shim is gone.
 func (d *driver) followEnd(f *following) error {
-	if err := d.clear(); err != nil {
+	if err := d.own(d.clear); err != nil {
 		return err
 	}
 	if done, err := d.followFile(f); done || err != nil {
 		return err
 	}
-	exit, err := d.missingExit(f.silence)
+	var exit shim.Event
+	err := d.own(func() (err error) {
+		if exit, err = d.missingExit(f.silence); err != nil {
+			err = hearth.Internal(err, "find out how the driver of session "+d.sessionID+" ended")
+		}
+		return err
+	})
 	if err != nil {
-		return hearth.Internal(err, "find out how the driver of session "+d.sessionID+" ended")
+		return err
 	}
 	_, err = f.take(exit, f.offset)
 	return err
 }
+
+// own does what a driver may do to its own bundle only: where another was launched
+// in its place, the files and the processes are that one's.
+func (d *driver) own(do func() error) error {
+	defer d.launching.lock(d.sessionID)()
+	launched, err := launchedAs(d.sessionID, d.bundle)
+	if err != nil {
+		return err
+	}
+	if launched.Token != "" && launched.Token != d.token {
+		return unreachable(d.sessionID, errReplaced)
+	}
+	return do()
+}
+
+var errReplaced = errors.New("another driver was launched in its place")
 
 // clear removes what a shim that was killed could not.
 func (d *driver) clear() error {
@@ -116,12 +138,19 @@ func (d *driver) clear() error {
 // before it has cleared up itself. A server that leaves waits for that, too.
 func (d *driver) clearSoon(ctx context.Context) error {
 	d.unlockedSoon(context.WithoutCancel(ctx))
-	return d.clear()
+	return d.own(d.clear)
 }
 
 // followFile reports whether the journal had the exit.
 func (d *driver) followFile(f *following) (done bool, err error) {
+	down, err := d.wentDown()
+	if err != nil {
+		return false, hearth.Internal(err, "find out how the driver of session "+d.sessionID+" ended")
+	}
 	_, err = d.readJournal(f.offset, func(e shim.Event, next int64) error {
+		if down && e.Type == shim.EventFinished {
+			return nil
+		}
 		last, err := f.take(e, next)
 		done = done || last
 		return err
@@ -130,6 +159,18 @@ func (d *driver) followFile(f *following) (done bool, err error) {
 		err = hearth.Internal(err, "read the journal of session "+d.sessionID)
 	}
 	return done, err
+}
+
+// wentDown reports whether the machine went down under the driver. What the
+// journal says to have finished then may have lost output, as a driver syncs that
+// when it ends.
+func (d *driver) wentDown() (bool, error) {
+	identity, found, err := identityOf(d.bundle)
+	if err != nil || !found || identity.BootID == shim.BootID() {
+		return false, err
+	}
+	exited, err := d.exited()
+	return !exited, err
 }
 
 // unlockedSoon waits for a shim that is about to end.
@@ -211,13 +252,15 @@ func (d *driver) readJournal(from int64, handle func(e shim.Event, next int64) e
 func eventOf(e shim.Event, next int64) (hearth.DriverEvent, bool) {
 	event := hearth.DriverEvent{
 		At: e.Time(), Offset: next, CalculationID: e.Calculation, Reason: e.Reason,
-		Ran: time.Duration(e.RanMS) * time.Millisecond,
+		Ran: time.Duration(e.RanMS) * time.Millisecond, Operated: time.Duration(e.OperatedMS) * time.Millisecond, Operating: e.Operating,
 	}
 	switch e.Type {
+	case shim.EventWarm:
+		event.Type = hearth.DriverWarm
 	case shim.EventReady:
 		event.Type = hearth.DriverReady
 		for _, p := range e.Phases {
-			event.Phases = append(event.Phases, hearth.StartPhase{Name: p.Name, Took: time.Duration(p.TookMS) * time.Millisecond})
+			event.Phases = append(event.Phases, hearth.StartPhase{Name: p.Name, Took: time.Duration(p.TookMS) * time.Millisecond, Ahead: p.Ahead})
 		}
 	case shim.EventStarted:
 		event.Type = hearth.CalculationStarted
@@ -225,6 +268,10 @@ func eventOf(e shim.Event, next int64) (hearth.DriverEvent, bool) {
 		event.Type = hearth.CalculationEnded
 		event.Outcome = hearth.Outcome(e.Status)
 		event.ExitStatus, event.Progress = e.ExitStatus, e.Progress
+	case shim.EventOperating:
+		event.Type = hearth.DriverOperating
+	case shim.EventRested:
+		event.Type = hearth.DriverRested
 	case shim.EventUnresponsive:
 		event.Type = hearth.DriverUnresponsive
 	case shim.EventResponsive:

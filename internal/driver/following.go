@@ -19,6 +19,7 @@ type following struct {
 	silence           time.Duration // of the shim
 	told              attention     // the last that was told of the shim
 	processSilent     bool          // the last that the shim told of its processes is the silence of one
+	operating         bool          // the last that it told of Spark Connect is that operations run
 }
 
 // attention is what handle knows of the shim.
@@ -54,6 +55,10 @@ func (f *following) note(e shim.Event) {
 		f.processSilent = true
 	case shim.EventResponsive:
 		f.processSilent = false
+	case shim.EventOperating:
+		f.operating = true
+	case shim.EventRested:
+		f.operating = false
 	}
 }
 
@@ -103,5 +108,5 @@ func (f *following) heard() error {
 	if f.processSilent {
 		return nil // nor can the session be used now
 	}
-	return f.pass(hearth.DriverEvent{Type: hearth.DriverResponsive, At: f.asked, Offset: f.offset})
+	return f.pass(hearth.DriverEvent{Type: hearth.DriverResponsive, At: f.asked, Offset: f.offset, Operating: f.operating})
 }

@@ -21,14 +21,19 @@ import (
 
 // Launch starts a driver: the intent goes to disk, then a shim is started on
 // it, which makes its own record. Launching an id again gives the driver that
-// is, or was, launched under it.
+// is, or was, launched under it, which is claimed if it was launched ahead.
 func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driver, error) {
 	defer d.launching.lock(launch.SessionID)()
 	bundle, err := d.bundle(launch.SessionID)
 	if err != nil {
 		return nil, err
 	}
-	found, adoption, err := d.Recover(ctx, launch.SessionID)
+	if launch.Warm == nil {
+		if claimed, err := d.claim(ctx, launch, bundle); claimed != nil || err != nil {
+			return claimed, err
+		}
+	}
+	found, adoption, err := d.recover(ctx, launch.SessionID)
 	if err != nil || adoption != hearth.NeverLaunched {
 		return found, err
 	}
@@ -42,14 +47,15 @@ func (d *Drivers) Launch(ctx context.Context, launch hearth.Launch) (hearth.Driv
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		// The shim of a server that was killed meanwhile may have been quicker.
-		if found, adoption, _ := d.Recover(ctx, launch.SessionID); adoption == hearth.Alive || adoption == hearth.Silent {
+		// The shim of a server that was killed meanwhile may have been quicker, and
+		// may have ended by now.
+		if found, adoption, lost := d.recover(ctx, launch.SessionID); lost == nil && adoption != hearth.NeverLaunched {
 			return found, nil
 		}
 		_ = started.clear() // why it did not start counts for more
 		return nil, err
 	}
-	d.config.Log.Info("driver launched", "session", launch.SessionID, "took", time.Since(begun))
+	d.config.Log.Info("driver launched", "session", launch.SessionID, "warm", launch.Warm != nil, "took", time.Since(begun))
 	return started, nil
 }
 
@@ -97,6 +103,10 @@ func (d *Drivers) intend(ctx context.Context, launch hearth.Launch, bundle strin
 	}
 	if d.config.LimitMemory {
 		intent.MemoryLimit = launch.Memory
+	}
+	if launch.Warm != nil {
+		intent.Warm = &shim.Warm{Key: launch.Warm.Key, AgeMS: launch.Warm.Age.Milliseconds()}
+		intent.Kernel.Env = append(intent.Kernel.Env, kernel.WarmVariable+"=1")
 	}
 	faultpoint.At("launch", "to be intended")
 	if err := errors.Join(shim.Save(bundle, shim.LaunchFile, intent), shim.SyncDir(d.config.Dir)); err != nil {

@@ -2,7 +2,8 @@ package driver
 
 import "sync"
 
-// locks keeps two from launching, or removing, the same driver at once.
+// locks keeps two from launching, removing or clearing up behind the same driver at
+// once.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // closed when it is free

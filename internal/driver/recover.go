@@ -35,6 +35,11 @@ import (
 //
 // A shim that answers and refuses us is none of these, but KindUnavailable.
 func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver, hearth.Adoption, error) {
+	defer d.launching.lock(sessionID)()
+	return d.recover(ctx, sessionID)
+}
+
+func (d *Drivers) recover(ctx context.Context, sessionID string) (hearth.Driver, hearth.Adoption, error) {
 	bundle, err := d.bundle(sessionID)
 	if err != nil {
 		return nil, "", err
@@ -42,9 +47,9 @@ func (d *Drivers) Recover(ctx context.Context, sessionID string) (hearth.Driver,
 	unreadable := func(err error) (hearth.Driver, hearth.Adoption, error) {
 		return nil, "", hearth.Internal(err, "look for the driver of session "+sessionID)
 	}
-	var launch shim.Launch
-	if _, err := shim.Load(bundle, shim.LaunchFile, &launch); err != nil {
-		return unreadable(err)
+	launch, err := launchedAs(sessionID, bundle)
+	if err != nil {
+		return nil, "", err
 	}
 	found := d.driver(sessionID, bundle, launch.Token)
 
@@ -125,6 +130,16 @@ const (
 	greetTimeout = 5 * time.Second
 	greetPause   = 20 * time.Millisecond
 )
+
+// launchedAs reads what a driver was launched as; the zero value is of one that
+// was not, and of a file that was damaged.
+func launchedAs(sessionID, bundle string) (shim.Launch, error) {
+	var launch shim.Launch
+	if _, err := shim.Load(bundle, shim.LaunchFile, &launch); err != nil {
+		return launch, hearth.Internal(err, "look for the driver of session "+sessionID)
+	}
+	return launch, nil
+}
 
 // identityOf reads who a bundle's processes are. It reports false when they have
 // not been started, or the file was damaged.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -176,6 +177,34 @@ subprocess.Popen(["sleep", "1000"], preexec_fn=lambda: os.setpgid(0, 0))`)
 			t.Errorf("after a restart its exit is %+v", e)
 		}
 	})
+	t.Run("gone with the machine", func(t *testing.T) {
+		b := newBench(t, nil)
+		d, story := b.launch(hearth.Launch{SessionID: "one"})
+		id := b.execute(d, "print('text')")
+		started := story.await(hearth.CalculationStarted)
+		story.await(hearth.CalculationEnded)
+		identity := b.identity("one")
+		if err := syscall.Kill(identity.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		story.await(hearth.DriverExited) // and what it left half-written has been removed
+		for boot, believed := range map[string]bool{identity.BootID: true, "another": false} {
+			identity.BootID = boot
+			if err := shim.Save(b.path("one"), shim.IdentityFile, identity); err != nil {
+				t.Fatal(err)
+			}
+			found, _, err := b.Recover(t.Context(), "one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := b.follow(found, started.Offset)
+			again.await(hearth.DriverExited)
+			ended := slices.ContainsFunc(again.all, func(e hearth.DriverEvent) bool { return e.Type == hearth.CalculationEnded && e.CalculationID == id })
+			if ended != believed {
+				t.Errorf("in the boot %q the calculation has ended: %t", boot, ended)
+			}
+		}
+	})
 	t.Run("silent", func(t *testing.T) {
 		b := newBench(t, nil)
 		d, story := b.launch(hearth.Launch{SessionID: "one"})
@@ -222,7 +251,7 @@ func TestDrivers_Recover_OldBundle(t *testing.T) {
 			t.Error(err)
 		}
 		want := []string{
-			"ready  [{spawn 25ms} {python 383ms}] 242",
+			"ready  [{spawn 25ms false} {python 383ms false}] 242",
 			"started 4ad101bc-12b8-4a3b-a1d8-1d4b2b61a0f1 [] 434",
 			"finished 4ad101bc-12b8-4a3b-a1d8-1d4b2b61a0f1 ok[] 591",
 			"started c1d101bc-1301-46f1-9c4b-6d2f6f0a7a55 [] 783",

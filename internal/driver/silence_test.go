@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +17,8 @@ import (
 	"hearth/internal/testenv"
 )
 
+// stopShim stops a shim, and waits until none of its threads runs: those that
+// have not seen the signal yet would still answer.
 func stopShim(b *bench, id string) {
 	b.t.Helper()
 	pid := b.identity(id).PID
@@ -22,8 +26,11 @@ func stopShim(b *bench, id string) {
 		b.t.Fatal(err)
 	}
 	eventually(b.t, "the shim is stopped", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err == nil && strings.Contains(string(stat), ") T ")
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, func(thread string) bool {
+			stat, err := os.ReadFile(thread)
+			return err == nil && !strings.Contains(string(stat), ") T ")
+		})
 	})
 }
 

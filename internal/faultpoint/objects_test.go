@@ -39,6 +39,21 @@ func written(key, content string, e *hearth.Encryption) change {
 	}
 }
 
+func placed(key, content string, e *hearth.Encryption) change {
+	return change{
+		"place " + key + " " + content,
+		func(ctx context.Context, s *objects.Store) error {
+			u, err := s.Place(ctx, hearth.Object{URI: "s3://hearth/" + key, Encryption: e}, []byte(content))
+			if err != nil {
+				return err
+			}
+			defer s.Release([]hearth.Unsynced{u})
+			return s.Sync(ctx, []hearth.Unsynced{u})
+		},
+		func(held map[string]string) { held[key] = content },
+	}
+}
+
 func deleted(keys ...string) change {
 	return change{
 		"delete " + strings.Join(keys, " "),
@@ -108,6 +123,9 @@ var changes = []change{
 	deleted("b/c/d"),
 	deleted("a", "b/e"),
 	written("b/c/d", "7", nil),
+	placed("b/f/g", "8", encrypted),
+	placed("b/c/d", "9", nil),
+	written("b/f/g", "10", nil),
 }
 
 // overFile has, in the directory of the changes, how many are over.

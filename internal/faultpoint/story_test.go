@@ -14,6 +14,7 @@ import (
 	"hearth/internal/access"
 	"hearth/internal/driver"
 	"hearth/internal/objects"
+	"hearth/internal/recent"
 	"hearth/internal/sessions"
 	"hearth/internal/shim"
 	"hearth/internal/sqlite"
@@ -31,6 +32,8 @@ func TestMain(m *testing.M) {
 			os.Exit(shim.Main(home, nil))
 		case "tell":
 			serve(home, func() error { return tell(home, os.Args[3]) })
+		case "have drivers wait":
+			serve(home, func() error { return haveDriversWait(home, os.Args[3]) })
 		case "clear up":
 			serve(home, func() error { return clearUp(home, os.Args[3]) })
 		case "change objects":
@@ -139,7 +142,7 @@ func open(ctx context.Context, home, python string, settings sessions.Config) (*
 	if settings.Drivers, err = driversIn(home, python); err != nil {
 		return nil, err
 	}
-	settings.Store, settings.Objects = s.store, s.objects
+	settings.Store, settings.Objects = recent.New(s.store), s.objects
 	s.Service = sessions.New(settings)
 	if err := s.objects.CreateBucket(ctx, "hearth"); err != nil && hearth.KindOf(err) != hearth.KindExists {
 		return nil, err
@@ -149,6 +152,9 @@ func open(ctx context.Context, home, python string, settings sessions.Config) (*
 		Name: hearth.WorkGroupPrimary, Enabled: true, Engine: engine,
 		WorkGroupSettings: hearth.WorkGroupSettings{OutputLocation: "s3://hearth/", Encryption: &hearth.Encryption{Option: hearth.SSES3}},
 	}); err != nil {
+		return nil, err
+	}
+	if err := s.SyncLeft(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.Resume(ctx)

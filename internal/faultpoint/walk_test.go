@@ -34,9 +34,11 @@ func TestWalk(t *testing.T) {
 	tidy := cleared(t, python, "")
 	moments, more := calm.Came(), tidy.Came()
 	edits, _ := changed(t, 0)
+	restored := powerless(t, python)
+	pool := waited(t, python, "").Came()
 
 	t.Run("each moment in the code comes", func(t *testing.T) {
-		testenv.CheckMoments(t, "../*/*.go", slices.Concat(moments, more, edits.Came()))
+		testenv.CheckMoments(t, "../*/*.go", slices.Concat(moments, more, edits.Came(), restored, pool))
 	})
 	for _, moment := range moments {
 		t.Run(moment, func(t *testing.T) {
@@ -51,6 +53,15 @@ func TestWalk(t *testing.T) {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
 			cleared(t, python, moment)
+		})
+	}
+	for _, moment := range pool {
+		if slices.Contains(moments, moment) || slices.Contains(more, moment) {
+			continue
+		}
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			waited(t, python, moment)
 		})
 	}
 }
@@ -84,16 +95,22 @@ func told(t *testing.T, python, crash string) *story {
 	if (s.died != "") != (crash != "") || (s.died == "the server") != (lives == 2) || lives > 2 {
 		t.Fatalf("%q died, and there were %d servers", s.died, lives)
 	}
+	s.open()
+	return s
+}
+
+// open opens what servers have left.
+func (s *story) open() {
+	s.Helper()
 	var err error
 	if s.store, err = sqlite.Open(s.path("hearth.db")); err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	t.Cleanup(func() { s.store.Close() })
+	s.Cleanup(func() { s.store.Close() })
 	if s.objects, err = objects.Open(s.path("objects")); err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	t.Cleanup(func() { s.objects.Close() })
-	return s
+	s.Cleanup(func() { s.objects.Close() })
 }
 
 // live is one life of a server that does something. It reports whether it came

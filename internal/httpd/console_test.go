@@ -1,6 +1,7 @@
 package httpd_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -65,13 +66,22 @@ func TestServer_ConsoleSlowBody(t *testing.T) {
 	})
 }
 
-func TestServer_ConsolePanic(t *testing.T) {
+func TestServer_UnsignedPanic(t *testing.T) {
+	fail := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret cause") })
 	s := open(t, func(c *httpd.Config) {
-		c.Console = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret cause") })
+		c.Console, c.Metrics = fail, fail
+		c.Ready = func(context.Context) error { panic("secret cause") }
 	})
-	response, body := s.send(t, s.request(t, "GET", "/ui/", ""))
-	if response.StatusCode != http.StatusInternalServerError || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") || strings.Contains(body, "secret") {
-		t.Errorf("%s %v %s", response.Status, response.Header, body)
+	for _, path := range []string{"/ui/", "/metrics", "/ok"} {
+		t.Run(path, func(t *testing.T) {
+			response, body := s.send(t, s.request(t, "GET", path, ""))
+			if response.StatusCode != http.StatusInternalServerError || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") || strings.Contains(body, "secret") {
+				t.Errorf("%s %v %s", response.Status, response.Header, body)
+			}
+			if !strings.Contains(s.log.String(), "path="+path+" status=500") {
+				t.Errorf("the log does not tell of it: %s", s.log)
+			}
+		})
 	}
 }
 
@@ -90,8 +100,8 @@ func TestAddressFrom(t *testing.T) {
 		}
 	})
 	t.Run("with TLS", func(t *testing.T) {
-		certificate, key, roots := newCertificate(t)
-		s = open(t, func(c *httpd.Config) { tell(c); c.TLSCertificate, c.TLSKey = certificate, key })
+		certificate, roots := newCertificate(t)
+		s = open(t, func(c *httpd.Config) { tell(c); c.Certificate = certificate })
 		s.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 		if _, body := s.signed(t, "athena", "POST", "/", ""); body != s.URL() || !strings.HasPrefix(body, "https://") {
 			t.Errorf("%q", body)

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +20,9 @@ type door struct {
 	// streams is set where answers may have no end. Requests that come in
 	// there are cut off when the server leaves.
 	streams bool
+	// quiet is set where programs ask every few seconds, and learn nothing of
+	// anybody: the log tells of that only at debug.
+	quiet bool
 }
 
 // A lock is how a door's clients sign, and how they are refused.
@@ -30,7 +34,7 @@ type lock struct {
 	streams bool
 }
 
-type doors struct{ athena, rest, console, objects *door }
+type doors struct{ athena, rest, console, health, metrics, objects *door }
 
 // serviceAthena is the name that clients of the Athena API, and of REST, sign
 // for.
@@ -43,12 +47,17 @@ func newDoors(c Config) doors {
 	apiKeys := lasting{c.Keys}
 	athena := &lock{verifier: verifier(serviceAthena, apiKeys), keys: apiKeys, refuse: awsJSON{}.refuse}
 	s3 := &lock{verifier: verifier(sigv4.ServiceS3, c.S3Keys), keys: c.S3Keys, refuse: s3XML{}.refuse, streams: true}
-	return doors{
+	d := doors{
 		athena:  &door{handler: c.Athena, protocol: awsJSON{}, lock: athena},
 		rest:    &door{handler: c.REST, protocol: awsJSON{}, lock: athena, streams: true},
 		console: &door{handler: c.Console, protocol: plain{}},
+		health:  &door{handler: http.HandlerFunc(c.health), protocol: plain{}, quiet: true},
 		objects: &door{handler: c.Objects, protocol: s3XML{}, lock: s3},
 	}
+	if c.Metrics != nil {
+		d.metrics = &door{handler: c.Metrics, protocol: plain{}, quiet: true}
+	}
+	return d
 }
 
 // lasting are keys without those of sessions.
@@ -76,6 +85,13 @@ func secret(k SessionKeys) func(context.Context, string, string) (string, error)
 	}
 }
 
+// Paths that are served unsigned. No bucket can have the first name; who asks for
+// a bucket of the second signs.
+const (
+	healthPath  = "/ok"
+	metricsPath = "/metrics"
+)
+
 // of finds the door that a request is for. Paths are taken as they are: the
 // key of an object may look like anything.
 func (d doors) of(r *http.Request) *door {
@@ -87,8 +103,31 @@ func (d doors) of(r *http.Request) *door {
 		return d.rest
 	case path == "/ui" || strings.HasPrefix(path, "/ui/"):
 		return d.console
+	case path == healthPath:
+		return d.health
+	case path == metricsPath && d.metrics != nil && r.Method == http.MethodGet && r.URL.RawQuery == "" && r.Header.Get("Authorization") == "":
+		return d.metrics
 	}
 	return d.objects
+}
+
+// health answers /ok: 200 when the server is ready, or 503 and why it is not.
+func (c Config) health(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set(IdentityHeader, c.Identity)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if err := c.Ready(r.Context()); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, hearth.MessageOf(err)+"\n")
+		return
+	}
+	io.WriteString(w, "ok\n")
 }
 
 // logMismatch helps whoever debugs a client: it can be compared, line by line,

@@ -2,10 +2,12 @@ package httpd
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -18,25 +20,41 @@ import (
 	"hearth/internal/sigv4"
 )
 
-// healthPath is served unsigned.
-const healthPath = "/ok"
+// targetHeader names the operation of a request of the Athena API.
+const targetHeader = "X-Amz-Target"
 
 // IdentityHeader is the header in which /ok answers Config.Identity.
 const IdentityHeader = "X-Hearth-Identity"
 
+// newRequestID gives a UUID that nobody has to guess at: the generator of
+// math/rand costs no system call.
+func newRequestID() string {
+	var id uuid.UUID
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	id[6] = id[6]&0x0f | 0x40 // version 4
+	id[8] = id[8]&0x3f | 0x80 // RFC 9562's variant
+	return id.String()
+}
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, id: uuid.NewString(), began: time.Now()}
-	if r.URL.Path == healthPath {
-		s.health(x, r)
-		s.log(x, r, slog.LevelDebug)
-		return
-	}
+	x := &exchange{ResponseWriter: w, id: newRequestID(), began: time.Now(), scheme: s.scheme()}
 	d := s.doors.of(r)
 	x.Header().Set(d.protocol.idHeader(), x.id)
 	defer s.recover(x, r, d)
 	s.enter(x, r, d)
-	s.log(x, r, slog.LevelInfo)
+	level := slog.LevelInfo
+	switch target := r.Header.Get(targetHeader); {
+	case d.quiet:
+		level = slog.LevelDebug
+	case d == s.doors.athena && x.status == http.StatusOK && s.polls(target):
+		s.tally.count(x.principal.AccessKeyID, target, r.RemoteAddr)
+		level = slog.LevelDebug
+	}
+	s.log(x, r, level)
 }
+
+func (s *Server) polls(target string) bool { return s.config.Polls != nil && s.config.Polls(target) }
 
 // enter lets a request through its door when its signature is good.
 func (s *Server) enter(x *exchange, r *http.Request, d *door) {
@@ -64,7 +82,8 @@ func (s *Server) enter(x *exchange, r *http.Request, d *door) {
 		return
 	}
 	x.principal = principal
-	ctx = context.WithValue(access.WithPrincipal(ctx, x.principal), addressKey{}, s.scheme()+r.Host)
+	x.host = r.Host
+	ctx = context.WithValue(access.WithPrincipal(ctx, x.principal), addressKey{}, x)
 	d.handler.ServeHTTP(x, r.WithContext(ctx))
 }
 
@@ -99,8 +118,11 @@ type addressKey struct{}
 // AddressFrom tells how the client of a signed request reached the server, as
 // in http://127.0.0.1:8650. The host is part of what was signed.
 func AddressFrom(ctx context.Context) string {
-	address, _ := ctx.Value(addressKey{}).(string)
-	return address
+	x, entered := ctx.Value(addressKey{}).(*exchange)
+	if !entered {
+		return ""
+	}
+	return x.scheme + x.host
 }
 
 // verify checks the signature. Where it reads the body for that, the time for
@@ -158,28 +180,12 @@ func (s *Server) recover(x *exchange, r *http.Request, d *door) {
 	panic(http.ErrAbortHandler)
 }
 
-// health answers /ok: 200 when the server is ready, or 503 and why it is not.
-func (s *Server) health(x *exchange, r *http.Request) {
-	header := x.Header()
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	header.Set("Cache-Control", "no-store")
-	header.Set(IdentityHeader, s.config.Identity)
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		header.Set("Allow", "GET, HEAD")
-		x.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
-	if err := s.config.Ready(r.Context()); err != nil {
-		x.WriteHeader(http.StatusServiceUnavailable)
-		io.WriteString(x, hearth.MessageOf(err)+"\n")
-		return
-	}
-	io.WriteString(x, "ok\n")
-}
-
 // log writes the line of a request. The query stays out of it: it may hold a
 // signature.
 func (s *Server) log(x *exchange, r *http.Request, level slog.Level) {
+	if !s.config.Log.Enabled(r.Context(), level) {
+		return
+	}
 	attributes := []slog.Attr{
 		slog.String("request", x.id),
 		slog.String("method", r.Method),
@@ -189,7 +195,7 @@ func (s *Server) log(x *exchange, r *http.Request, level slog.Level) {
 		slog.Duration("took", time.Since(x.began)),
 		slog.String("remote", r.RemoteAddr),
 	}
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
+	if target := r.Header.Get(targetHeader); target != "" {
 		attributes = append(attributes, slog.String("target", target))
 	}
 	if x.principal.AccessKeyID != "" {
@@ -209,6 +215,8 @@ type exchange struct {
 	http.ResponseWriter
 	id        string
 	began     time.Time
+	scheme    string // and host: how the client reached the server
+	host      string
 	principal access.Principal
 	status    int // 0 until the answer has begun
 	written   int64

@@ -3,7 +3,7 @@
 // its signature as that door's clients sign, and hands it over. What a door never
 // answers, a refusal or a panic, is answered in the door's protocol here.
 //
-// No request is served unsigned, except /ok and those of browsers, which cannot
+// No request is served unsigned, except /ok, /metrics and those of browsers, which cannot
 // sign: the console looks for a pass by itself.
 package httpd
 
@@ -26,8 +26,9 @@ import (
 type Config struct {
 	// Address is where to listen: host:port. Port 0 takes a free one.
 	Address string
-	// TLSCertificate and TLSKey are PEM files; without them there is no TLS.
-	TLSCertificate, TLSKey string
+	// Certificate gives the certificate for a connection; without it there is no
+	// TLS.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 	// The doors. Those but the console get requests whose signature is
 	// verified, with the principal in their context (access.PrincipalFrom).
@@ -35,6 +36,9 @@ type Config struct {
 	REST    http.Handler // everything below /v1/
 	Console http.Handler // everything below /ui/; checks by itself who comes
 	Objects http.Handler // everything else: S3, path style
+	// Metrics answers GET /metrics to whoever asks, as /ok is: it tells figures and
+	// no names. Without it the path is one like others.
+	Metrics http.Handler
 
 	// Keys are the access keys that requests may be signed with, and S3Keys
 	// those for S3, where sessions have keys of their own.
@@ -51,6 +55,11 @@ type Config struct {
 	// request, and then its body; for S3, how long it may send nothing of it.
 	// 0 is 30 seconds. An answer may take as long as it likes.
 	ReadTimeout time.Duration
+
+	// Polls reports whether an X-Amz-Target is called again and again by clients
+	// that wait. What of that goes well is counted in the log; everything else has
+	// a line for each request. nil counts nothing.
+	Polls func(target string) bool
 
 	// Ready tells why the server is not ready to work, nil when it is. /ok
 	// answers 200 or 503 by it.
@@ -92,6 +101,7 @@ type Server struct {
 	http     *http.Server
 	listener net.Listener
 	doors    doors
+	tally    tally
 
 	// leaving is done when Shutdown begins, stopping when its time is over.
 	leaving, stopping context.Context
@@ -99,13 +109,12 @@ type Server struct {
 }
 
 // Listen takes the address; Serve begins to answer. The error is of
-// KindUnavailable when the address cannot be had and of KindInvalid when the
-// certificate cannot be used; it says what to do.
+// KindUnavailable when the address cannot be had; it says what to do.
 func Listen(c Config) (*Server, error) {
 	if c.ReadTimeout == 0 {
 		c.ReadTimeout = readTimeout
 	}
-	s := &Server{config: c, doors: newDoors(c)}
+	s := &Server{config: c, doors: newDoors(c), tally: tally{log: c.Log}}
 	s.leaving, s.leave = context.WithCancel(context.Background())
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.http = &http.Server{
@@ -116,13 +125,8 @@ func Listen(c Config) (*Server, error) {
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return s.stopping },
 	}
-	if c.TLSCertificate != "" {
-		certificate, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
-		if err != nil {
-			return nil, hearth.Errorf(hearth.KindInvalid, "The TLS certificate %s with the key %s cannot be used: %w. Both have to be PEM files that belong together.",
-				c.TLSCertificate, c.TLSKey, err)
-		}
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	if c.Certificate != nil {
+		s.http.TLSConfig = &tls.Config{GetCertificate: c.Certificate, MinVersion: tls.VersionTLS12}
 	}
 	var err error
 	if s.listener, err = net.Listen("tcp", c.Address); err != nil {
@@ -161,7 +165,7 @@ func (s *Server) scheme() string {
 }
 
 // tls is told by what was asked for: http.Server sets a TLSConfig of its own.
-func (s *Server) tls() bool { return s.config.TLSCertificate != "" }
+func (s *Server) tls() bool { return s.config.Certificate != nil }
 
 // Serve answers requests until Shutdown, and returns nil then.
 func (s *Server) Serve() error {
@@ -184,6 +188,7 @@ func (s *Server) Serve() error {
 // connections are closed.
 func (s *Server) Shutdown(ctx context.Context) {
 	defer s.listener.Close() // in case that Serve was never called
+	defer s.tally.tell()
 	s.leave()
 	if s.http.Shutdown(ctx) == nil {
 		s.stop()

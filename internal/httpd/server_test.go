@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -527,6 +526,46 @@ func TestServer_Log(t *testing.T) {
 	}
 }
 
+func TestServer_LogOfPolls(t *testing.T) {
+	log := &testenv.Log{}
+	s := open(t, func(c *httpd.Config) {
+		c.Polls = func(target string) bool { return target == "AmazonAthena.GetSessionStatus" }
+		c.Log = slog.New(slog.NewTextHandler(log, nil))
+		c.Athena = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("fails") {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			echo(w, r)
+		})
+	})
+	send := func(target, uri string, sign bool) {
+		r := s.request(t, "POST", uri, "")
+		r.Header.Set("X-Amz-Target", target)
+		if sign {
+			r = s.sign(t, r, "athena", "")
+		}
+		s.send(t, r)
+	}
+	for range 3 {
+		send("AmazonAthena.GetSessionStatus", "/", true)
+	}
+	send("AmazonAthena.GetSessionStatus", "/?fails", true)
+	send("AmazonAthena.GetSessionStatus", "/", false)
+	send("AmazonAthena.GetSession", "/", true)
+	s.Shutdown(t.Context()) // tells what was counted
+	for part, want := range map[string]int{
+		"msg=request ":          3,
+		"msg=requests count=3 ": 1,
+		" remote=127.0.0.1 target=AmazonAthena.GetSessionStatus key=" + s.key.AccessKeyID: 1,
+		"target=AmazonAthena.GetSessionStatus":                                            3,
+		"fault=":                                                                          1,
+	} {
+		if got := strings.Count(log.String(), part); got != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", part, got, want, log)
+		}
+	}
+}
+
 func TestLogTail(t *testing.T) {
 	s := open(t, nil)
 	s.send(t, s.request(t, "POST", "/refused", "")) // nobody signed it
@@ -564,15 +603,9 @@ func TestListen(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("says which certificate cannot be used", func(t *testing.T) {
-		_, err := httpd.Listen(httpd.Config{Address: "127.0.0.1:0", TLSCertificate: "absent.pem", TLSKey: "absent.key", Log: slog.New(slog.DiscardHandler)})
-		if hearth.KindOf(err) != hearth.KindInvalid || !strings.Contains(hearth.MessageOf(err), "absent.pem") {
-			t.Errorf("error %v", err)
-		}
-	})
 	t.Run("serves TLS", func(t *testing.T) {
-		certificate, key, roots := newCertificate(t)
-		s := open(t, func(c *httpd.Config) { c.TLSCertificate, c.TLSKey = certificate, key })
+		certificate, roots := newCertificate(t)
+		s := open(t, func(c *httpd.Config) { c.Certificate = certificate })
 		s.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 		response, body := s.signed(t, "athena", "POST", "/", "body")
 		if response.TLS == nil || response.ProtoMajor != 2 || !strings.HasSuffix(body, " body") {
@@ -809,7 +842,7 @@ func wantXML(t *testing.T, response *http.Response, body string, status int, cod
 }
 
 // newCertificate makes a certificate for 127.0.0.1 that signs itself.
-func newCertificate(t *testing.T) (certificate, key string, roots *x509.CertPool) {
+func newCertificate(t *testing.T) (certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), roots *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -825,22 +858,12 @@ func newCertificate(t *testing.T) (certificate, key string, roots *x509.CertPool
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, content []byte) string {
-		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	roots = x509.NewCertPool()
 	parsed, err := x509.ParseCertificate(public)
 	if err != nil {
 		t.Fatal(err)
 	}
+	roots = x509.NewCertPool()
 	roots.AddCert(parsed)
-	return write("cert.pem", "CERTIFICATE", public), write("key.pem", "PRIVATE KEY", secret), roots
+	pair := &tls.Certificate{Certificate: [][]byte{public}, PrivateKey: private}
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair, nil }, roots
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestFrame(t *testing.T) {
 				if err := json.Unmarshal(frame, &got); err != nil {
 					t.Fatal(err)
 				}
-				if got != want {
+				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("got %#v, want %#v", got, want)
 				}
 			}

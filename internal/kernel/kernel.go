@@ -25,12 +25,15 @@ var (
 	program []byte
 	//go:embed hearth_magics.py
 	magics []byte
+	//go:embed hearth_rest.py
+	rest []byte
 )
 
 // Names of the program's files in the bundle.
 const (
 	ProgramFile = "kernel.py"
 	magicsFile  = "hearth_magics.py" // a name that no module of the code's own will have
+	restFile    = "hearth_rest.py"   // likewise
 	sessionFile = "session.json"     // a Session
 )
 
@@ -55,11 +58,17 @@ type EarlierSession struct {
 
 // Write puts the program and what it knows of its session into a directory.
 func Write(dir string, session Session) error {
-	known, err := json.Marshal(session)
-	for name, content := range map[string][]byte{ProgramFile: program, magicsFile: magics, sessionFile: known} {
+	err := Know(dir, session)
+	for name, content := range map[string][]byte{ProgramFile: program, magicsFile: magics, restFile: rest} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
 	return err
+}
+
+// Know puts what the program knows of its session beside it.
+func Know(dir string, session Session) error {
+	known, err := json.Marshal(session)
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, sessionFile), known, 0o600))
 }
 
 // Protocol is the version of the messages.

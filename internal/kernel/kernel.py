@@ -7,11 +7,15 @@ a calculation is being cancelled. What the code prints goes to descriptors 1 and
 goes over the control channel as frames: four bytes of big-endian length and one
 JSON object with a "type".
 
-The magics and loggers that code finds are in hearth_magics.py, beside this file.
+The magics and loggers that code finds are in hearth_magics.py, beside this file;
+what is done when there is nothing to do is in hearth_rest.py.
 
 With HEARTH_GATEWAY in the environment the kernel attaches to the JVM whose
 gateway that file describes and binds `spark` and `sc`. Without it there is no
 Spark and everything else is the same.
+
+With HEARTH_WARM it is started ahead of its session: it does once what is slow the
+first time, and waits for a claim before it is ready.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ import re
 import select
 import signal
 import socket
+import socketserver
 import struct
 import subprocess
 import sys
@@ -57,6 +62,7 @@ from IPython.core.profiledir import ProfileDir
 from traitlets.config import Config
 
 import hearth_magics
+import hearth_rest
 
 CONTROL = 3  # the descriptor of the control channel
 MAX_FRAME = 64 << 20
@@ -233,6 +239,7 @@ class Calculation:
         self.traced = False  # an exception did not stop it: raise at every line
         self.began = 0.0  # seconds since boot
         self.groups = {id}  # of its Spark jobs
+        self.reached_java = False  # code of it has talked to the JVM
         self.commands: list[threading.Thread] = []  # that its other threads have sent, unanswered
         self.done = threading.Event()
 
@@ -668,12 +675,14 @@ class Spark:
         self._forced = False
         self._no_users: tuple[type, ...] = (KernelThread,)
         self._calculation: Calculation | None = None
+        self._prepared: Calculation | None = None  # the one that the main thread last talked to the JVM for
+        self._status: tuple[Any, ...] = (None,)  # of a context: what tells of its jobs
 
     def attach(self, path: str) -> None:
         """Waits for the JVM's gateway and connects to it. The shim ends this
         process when the JVM dies first."""
         from py4j.clientserver import FinalizerWorker
-        from pyspark import SparkContext
+        from pyspark import SparkContext, accumulators
         from pyspark.serializers import UTF8Deserializer, read_int
 
         while not os.path.exists(path):
@@ -694,6 +703,10 @@ class Spark:
         logging.getLogger().addFilter(lambda record: f"{os.sep}py4j{os.sep}" not in record.pathname)
         self._no_users = (KernelThread, FinalizerWorker)
         self._watch_job_groups(SparkContext)
+        if sys.platform == "linux":  # elsewhere nothing wakes them
+            for kind in vars(accumulators).values():
+                if isinstance(kind, type) and issubclass(kind, socketserver.BaseServer):
+                    end_at_once(kind)
 
     def _watch_job_groups(self, context_class: Any) -> None:
         set_job_group = context_class.setJobGroup
@@ -708,7 +721,7 @@ class Spark:
 
     def _send_command(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() == self._interrupts.main:
-            return self._interrupts.shield(send, *args, **kwargs)
+            return self._interrupts.shield(self._send_main, send, *args, **kwargs)
         thread = threading.current_thread()
         owner = self._owner(thread)
         if owner is None:
@@ -722,6 +735,24 @@ class Spark:
         finally:
             owner.commands.remove(thread)
 
+    def _send_main(self, send: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._calculation is not self._prepared:
+            self._prepared = self._calculation
+            if self._calculation is not None:
+                self._prepare(self._calculation)
+        return send(*args, **kwargs)
+
+    def _prepare(self, calculation: Calculation) -> None:
+        """Precedes the main thread's first call into the JVM for a calculation.
+        Code that has no use for Spark does not wait for it."""
+        calculation.reached_java = True
+        self._set_job_group()
+        with contextlib.suppress(Exception):
+            connection = self._client.get_thread_connection()
+            if connection is not self._main_connection:
+                self._main_connection = connection
+                self._main_thread = self._gateway.jvm.java.lang.Thread.currentThread()
+
     def _owner(self, thread: threading.Thread) -> Calculation | None:
         """The calculation that a thread works for: the one that ran when it
         first talked to the JVM. It gets that one's job group then, so that its
@@ -730,6 +761,8 @@ class Spark:
         if owner is None and not isinstance(thread, self._no_users) and self._client.get_thread_connection() is None:
             owner = thread.hearth_calculation = self._calculation  # type: ignore[attr-defined]
             self._set_job_group()
+        if owner is not None:
+            owner.reached_java = True
         return owner
 
     def _context(self) -> Any:
@@ -760,14 +793,6 @@ class Spark:
 
     def begin(self, calculation: Calculation) -> None:
         self._calculation = calculation
-        if self._gateway is None:
-            return
-        self._set_job_group()
-        with contextlib.suppress(Exception):
-            connection = self._client.get_thread_connection()
-            if connection is not self._main_connection:
-                self._main_connection = connection
-                self._main_thread = self._gateway.jvm.java.lang.Thread.currentThread()
 
     def end(self) -> None:
         """Leaves nothing of a forced cancel to the next calculation."""
@@ -805,21 +830,26 @@ class Spark:
     def progress(self, calculation: Calculation, ok: bool) -> str:
         """What part of the calculation's Spark work is done, for people."""
         done = total = 0
+        nothing = f"{100 if ok else 0}% (no Spark tasks)"
+        context = self._context() if calculation.reached_java else None
+        if context is None:
+            return nothing
         with contextlib.suppress(Exception):
-            context = self._context()
-            jsc = context._jsc.sc()
-            tracker = context.statusTracker()
+            if self._status[0] is not context:  # each costs a round trip
+                jsc = context._jsc.sc()
+                self._status = context, context.statusTracker(), jsc.listenerBus(), jsc.statusStore()
+            _, tracker, bus, store = self._status
             with contextlib.suppress(Exception):
-                jsc.listenerBus().waitUntilEmpty(200)
+                bus.waitUntilEmpty(200)
             jobs = [job for group in calculation.groups for job in tracker.getJobIdsForGroup(group)]
             if len(jobs) > 100:  # each costs round trips
                 return f"100% ({len(jobs)} jobs)" if ok else f"{len(jobs)} jobs"
             for id in jobs:
-                job = jsc.statusStore().job(id)
+                job = store.job(id)
                 total += job.numTasks() - job.numSkippedTasks()
                 done += job.numCompletedTasks()
         if total == 0:
-            return f"{100 if ok else 0}% (no Spark tasks)"
+            return nothing
         done = min(done, total)
         return f"{done * 100 // total}% ({done}/{total} tasks)"
 
@@ -845,11 +875,69 @@ class Spark:
         if not done:
             raise RuntimeError(f"the file system refused to {op} {name}")
 
+    def connect(self) -> tuple[str, str]:
+        """Starts Spark Connect, once. Gives its address and secret."""
+        from py4j.java_gateway import JavaPackage
+
+        context = self._context()
+        if context is None:
+            raise RuntimeError("there is no SparkContext")
+        server = self._gateway.jvm.hearth.Connect
+        if isinstance(server, JavaPackage):  # and no class
+            raise RuntimeError("its engine lacks Spark Connect: repair it with `hearth engines install`")
+        address, secret = server.start(context._jsc.sc())
+        return address, secret
+
+    def ui(self) -> tuple[str, str]:
+        """The address of Spark's own pages, and the secret that they are shown to."""
+        context = self._context()
+        if context is None:
+            raise RuntimeError("there is no SparkContext")
+        url: str | None = context.uiWebUrl
+        if not url:
+            raise RuntimeError("the session has switched them off (spark.ui.enabled)")
+        return url.partition("://")[2], context.getConf().get("spark.hearth.Pages.param.secret", "")
+
+    def set(self, session: Any, properties: dict[str, str]) -> None:
+        """Sets what Spark takes while it runs, as if it had started with it: also
+        for the sessions that are made of this one's context."""
+        shared = session._jsparkSession.sharedState().conf(), session._jsc.sc().conf()
+        for name, value in properties.items():
+            self._gateway.jvm.System.setProperty(name, value)  # which another context would begin with
+            for conf in shared:
+                conf.set(name, value)
+            session._jsparkSession.sessionState().conf().setConfString(name, value)
+
+    def trim(self) -> None:
+        """Gives back what memory neither process uses."""
+        hearth_rest.trim_python()
+        if self._gateway is not None:
+            with contextlib.suppress(Exception):  # a dead JVM, which the shim sees
+                hearth_rest.calm_java(self._gateway)
+                hearth_rest.trim_java(self._gateway)
+
     def stop(self) -> None:
         context = self._context()
         if context is not None:
             with contextlib.suppress(Exception):
                 context.stop()
+
+
+def end_at_once(server: Any) -> None:
+    """Has servers of a class wait for calls. Python's own look twice a second whether
+    they are to end, which wakes a driver that rests and holds up one that ends; a
+    socket that is shut down tells them."""
+    serve, end = server.serve_forever, server.shutdown
+
+    def serve_forever(self: Any) -> None:
+        serve(self, None)
+
+    def shutdown(self: Any) -> None:
+        with contextlib.suppress(OSError):  # it is closed
+            self.socket.shutdown(socket.SHUT_RDWR)
+        end(self)
+
+    server.serve_forever, server.shutdown = serve_forever, shutdown
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -888,6 +976,7 @@ class Kernel:
         self._spark = Spark(self._interrupts)
         self._work: queue.SimpleQueue[Calculation | None] = queue.SimpleQueue()
         self._java_pings: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._claims: queue.SimpleQueue[dict[str, str] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the two below
         self._known: dict[str, Calculation] = {}  # queued or running
         self._running: Calculation | None = None
@@ -897,6 +986,7 @@ class Kernel:
         """Becomes ready, and tells each phase of it."""
         KernelThread("control", self._control).start()
         gateway = os.environ.pop("HEARTH_GATEWAY", "")
+        ahead = os.environ.pop("HEARTH_WARM", "")
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         builtins.input = getpass.getpass = refuse_input
         warnings.formatwarning = functools.partial(format_warning, warnings.formatwarning)
@@ -918,8 +1008,28 @@ class Kernel:
             version = session.version
             KernelThread("pulse", self._ping_java).start()
         else:
+            session = None
             self._phase("python")
+        if ahead:
+            self._await_claim(session)
         self._channel.send("ready", at=time.time(), python=platform.python_version(), spark=version)
+
+    def _await_claim(self, session: Any) -> None:
+        """Warms up, waits for a session, and becomes what that one asks for."""
+        if session is not None:
+            for step in warm_up(session):
+                if not self._claims.empty():
+                    break
+                step()
+            self._phase("warm_up")
+        if self._claims.empty():
+            self._channel.send("warm", at=time.time())
+        properties = self._claims.get()
+        if properties is None:  # the end, which is in the other queue too
+            self.work()
+            os._exit(0)
+        if session is not None:
+            self._spark.set(session, properties)
 
     def _phase(self, name: str) -> None:
         self._channel.send("phase", name=name, at=time.time())
@@ -939,18 +1049,25 @@ class Kernel:
                 with self._lock:
                     self._known[calculation.id] = calculation
                 self._work.put(calculation)
+            elif type == "claim":
+                self._claims.put(message.get("properties", {}))
             elif type == "interrupt":
                 self._cancel(self._known.get(message["calculation"]))
             elif type == "ping" and message.get("process") == "jvm":
                 self._java_pings.put(message["n"])
             elif type == "ping":
                 self._channel.send("pong", n=message.get("n"))
+            elif type == "trim":
+                KernelThread("trim", self._spark.trim).start()
             elif type == "files":
                 KernelThread("files", self._files, message).start()
+            elif type in ("connect", "ui"):
+                KernelThread(type, self._endpoint, type).start()
             elif type == "end":
                 for calculation in list(self._known.values()):
                     self._cancel(calculation)
                 self._work.put(None)
+                self._claims.put(None)
         # The shim is gone, and with it everybody who could want a result.
         if os.getpgrp() == self._pid:
             os.killpg(self._pid, signal.SIGKILL)
@@ -972,6 +1089,15 @@ class Kernel:
         except Exception as error:
             reason = shorten(message_of(error), MAX_REASON)
         self._channel.send("files", n=message["n"], reason=reason)
+
+    def _endpoint(self, type: str) -> None:
+        """Tells where Java listens; for Spark Connect, it does so from now on."""
+        address = secret = reason = ""
+        try:
+            address, secret = self._spark.connect() if type == "connect" else self._spark.ui()
+        except Exception as error:
+            reason = shorten(message_of(error), MAX_REASON)
+        self._channel.send(type, address=address, secret=secret, reason=reason)
 
     def _run(self, calculation: Calculation) -> None:
         error: BaseException | None = None
@@ -1064,6 +1190,16 @@ class Kernel:
                 if elapsed > CHILDREN_AFTER:
                     end_children(calculation.began, signal.SIGKILL if elapsed > CHILDREN_KILL_AFTER else signal.SIGTERM)
             calculation.done.wait(TICK)
+
+
+def warm_up(session: Any) -> Iterator[Callable[[], Any]]:
+    """What is slow the first time, step by step. The code that comes later finds
+    nothing of it but what Spark counts, and a worker."""
+    context = session.sparkContext
+    yield lambda: session.sql("select 1 as one").collect()
+    yield lambda: session.sql("show tables").collect()
+    yield lambda: session.range(1000).selectExpr("id % 7 as key", "id").groupBy("key").sum("id").orderBy("key").collect()
+    yield lambda: context.parallelize(range(1), 1).map(lambda n: n).count()
 
 
 def end_children(began: float, number: int) -> None:

@@ -472,6 +472,24 @@ func TestControl(t *testing.T) {
 		d.finish(id)
 	})
 
+	t.Run("that memory is given back is nothing that code sees", func(t *testing.T) {
+		d := lightDriver(t)
+		d.send(kernel.Trim())
+		if r := d.run("import threading\nfor thread in threading.enumerate():\n    if thread.name == 'hearth-trim': thread.join()\n1 + 1"); r.value() != "2" || r.stdout+r.stderr != "" {
+			t.Errorf("%s %s%s", r.value(), r.stdout, r.stderr)
+		}
+	})
+
+	t.Run("a question that it has no answer to gets the reason", func(t *testing.T) {
+		d := lightDriver(t)
+		for _, question := range []kernel.Command{kernel.Connect(), kernel.UI()} {
+			d.send(question)
+			if m := d.receive(); m.Type != question.Type || m.Address != "" || m.Reason != "there is no SparkContext" {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+
 	t.Run("subprocesses do not get the channel", func(t *testing.T) {
 		d := lightDriver(t)
 		r := d.run("import subprocess\nsubprocess.run('readlink /proc/self/fd/*', shell=True, close_fds=False);")

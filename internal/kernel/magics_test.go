@@ -110,6 +110,7 @@ func TestMagics_Refused(t *testing.T) {
 	const levels = "%set_log_level takes one of DEBUG, ERROR, FATAL, INFO, WARN, WARNING, in upper case and without quotes; not "
 	for _, test := range []struct{ name, code, line, text string }{
 		{"one that is not there", "x = 1\n%nonsuch", "2", "UsageError: Line magic function `%nonsuch` not found."},
+		{"SQL as a line, which Athena has not", "x = 1\n%sql SELECT 1", "2", "UsageError: Line magic function `%sql` not found (But cell magic `%%sql` exists, did you mean that instead?)."},
 		{"SQL without Spark", "%%sql\nSELECT 1", "1", "UsageError: %%sql runs in the Spark session with the name spark, and there is none."},
 		{"SQL with an option", "%%sql -o x\nSELECT 1", "1", "UsageError: %%sql has no options, and this is one or a statement: -o x. Write the SQL below the line with %%sql."},
 		{"SQL on the line", "%%sql select 1", "1", "UsageError: %%sql has no options, and this is one or a statement: select 1. Write the SQL below the line with %%sql."},

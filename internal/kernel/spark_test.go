@@ -84,6 +84,12 @@ thread = threading.Thread(target=lambda: spark.range(10).count())
 thread.start()
 thread.join()
 `, "", "0 things shown", "100% (3/3 tasks)"},
+		{"and one after it, too", `
+thread = threading.Thread(target=lambda: spark.range(10).count())
+thread.start()
+thread.join()
+spark.range(10).count()
+`, "", "10", "100% (6/6 tasks)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := d.run(test.code)
@@ -275,6 +281,48 @@ def tell_when_a_job_runs():
 		}
 	})
 
+	t.Run("memory that Java does not use any more is given back", func(t *testing.T) {
+		d.run(`
+import hearth_rest
+def option(name): return hearth_rest.Management(sc._gateway).call("HotSpotDiagnostic", "getVMOption", name).get("value")
+def options(): return [option(name) for name in ("MinHeapFreeRatio", "MaxHeapFreeRatio")]
+def heap(): return sc._jvm.java.lang.Runtime.getRuntime().totalMemory() >> 20
+were = options()
+large = sc._jvm.java.lang.StringBuilder(500 << 20)
+full = heap()
+large.trimToSize()
+`)
+		d.send(kernel.Trim())
+		r := d.run("for thread in threading.enumerate():\n    if thread.name == 'hearth-trim': thread.join()\nfull >= 480, heap() <= full - 400 or (full, heap()), options() == were, spark.range(10).count()")
+		if r.value() != "(True, True, True, 10)" {
+			t.Errorf("%s, the heap in MiB before and after\n%s", r.value(), r.stderr)
+		}
+	})
+
+	t.Run("what cleans up after Spark is woken by what there is to clean", func(t *testing.T) {
+		d.send(kernel.Trim())
+		r := d.run(`
+import gc, hearth_rest
+for thread in threading.enumerate():
+    if thread.name == 'hearth-trim': thread.join()
+cleaner = sc._jvm.java.lang.Class.forName(hearth_rest.CLEANER)
+poll = cleaner.getDeclaredField(hearth_rest.POLL)
+poll.setAccessible(True)
+cached = sc.parallelize(range(3)).cache()
+counted = cached.count()
+def kept(): return len(sc._jsc.sc().getRDDStorageInfo())
+were = kept()
+del cached
+while kept() == were:
+    gc.collect()
+    sc._jvm.java.lang.System.gc()
+counted, poll.getInt(cleaner.getField("MODULE$").get(None)) == hearth_rest.CALM_POLL
+`)
+		if r.value() != "(3, True)" {
+			t.Errorf("%s\n%s", r.value(), r.stderr)
+		}
+	})
+
 	t.Run("cancel SQL", func(t *testing.T) {
 		d.run("tell_when_a_job_runs()")
 		r := d.cancel("%%sql\nSELECT sum(id * id % 7) FROM range(0, 10000000000000, 1, 8)")
@@ -283,6 +331,25 @@ def tell_when_a_job_runs():
 		}
 		if r := d.run("%%sql\nSELECT 1 AS a"); r.Status != kernel.StatusOK {
 			t.Errorf("after it: %s", r.stderr)
+		}
+	})
+
+	t.Run("accumulators are served until their context ends, which is not held up by that", func(t *testing.T) {
+		r := d.run(`
+from pyspark.sql import SparkSession
+def accumulated():
+    sum = sc.accumulator(0)
+    sc.parallelize(range(10), 2).foreach(sum.add)
+    return sum.value
+first, server = accumulated(), sc._accumulatorServer
+spark.stop()
+closed = server.socket.fileno() == -1
+spark = SparkSession.builder.getOrCreate()
+sc = spark.sparkContext
+first, closed, accumulated()
+`)
+		if r.value() != "(45, True, 45)" {
+			t.Errorf("%s\n%s", r.value(), r.stderr)
 		}
 	})
 

@@ -31,7 +31,7 @@ func (s *Store) Delete(ctx context.Context, bucket string, deletions ...Deletion
 		if outcomes[i] = ctx.Err(); outcomes[i] != nil {
 			continue
 		}
-		folder, err := s.remove(bucket, d)
+		folder, err := s.remove(ctx, bucket, d)
 		outcomes[i] = err
 		if folder != "" {
 			changed[folder] = append(changed[folder], i)
@@ -49,14 +49,16 @@ func (s *Store) Delete(ctx context.Context, bucket string, deletions ...Deletion
 
 // remove removes an object's files and gives the folder that has to be synced,
 // "" when nothing was there.
-func (s *Store) remove(bucket string, d Deletion) (string, error) {
+func (s *Store) remove(ctx context.Context, bucket string, d Deletion) (string, error) {
 	if err := checkKey(d.Key); err != nil {
 		return "", err
 	}
 	file := path.Join(bucket, filePath(d.Key))
-	lock := s.lock(file)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := s.lockFor(ctx, file)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 
 	if d.Match != "" {
 		if err := s.meets(Condition{Match: d.Match}, file, d.Key); err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"hearth"
 )
@@ -54,20 +55,20 @@ func (s *Store) clearFolders(folder string) string {
 	return folder
 }
 
-// sync makes what is in folders outlast a loss of power. For a folder that was
-// removed since, that is the removal.
-func (s *Store) sync(folders ...string) error {
+// sync makes files, and what is in folders, outlast a loss of power. For one that
+// was removed since, that is the removal.
+func (s *Store) sync(names ...string) error {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
 			f.Close()
 		}
 	}()
-	for _, folder := range folders {
-		f, err := s.root.Open(folder)
-		for isNotExist(err) && folder != "." {
-			folder = path.Dir(folder)
-			f, err = s.root.Open(folder)
+	for _, name := range names {
+		f, err := s.openToSync(name)
+		for isNotExist(err) && name != "." {
+			name = path.Dir(name)
+			f, err = s.openToSync(name)
 		}
 		if err != nil {
 			return err
@@ -75,6 +76,11 @@ func (s *Store) sync(folders ...string) error {
 		open = append(open, f)
 	}
 	return syncTogether(open...)
+}
+
+// openToSync does not wait for who writes into somebody's pipe.
+func (s *Store) openToSync(name string) (*os.File, error) {
+	return s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 // syncTogether syncs files at once, so that one commit of the file system's

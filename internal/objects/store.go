@@ -33,6 +33,8 @@ type Store struct {
 	// who deletes one.
 	buckets sync.RWMutex
 
+	placed placed
+
 	keyFile string
 	keyMu   sync.Mutex
 	key     *masterKey // nil until something is encrypted

@@ -23,7 +23,7 @@ const (
 
 // Tag gives an object other tags and leaves all else of it. It returns
 // KindNotFound when there is no such bucket or key.
-func (s *Store) Tag(_ context.Context, bucket, key string, tags map[string]string) error {
+func (s *Store) Tag(ctx context.Context, bucket, key string, tags map[string]string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
@@ -33,9 +33,11 @@ func (s *Store) Tag(_ context.Context, bucket, key string, tags map[string]strin
 		return err
 	}
 	file := path.Join(bucket, filePath(key))
-	lock := s.lock(file)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := s.lockFor(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 
 	o, err := s.openLocked(file, key)
 	if err != nil {

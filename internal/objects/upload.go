@@ -412,7 +412,7 @@ func (s *Store) assemble(ctx context.Context, bucket string, u Upload, parts []P
 	}
 	draft := u.draft
 	draft.Condition, draft.Check = d.Condition, d.Check
-	return w.commit(info, draft)
+	return w.commit(ctx, info, draft)
 }
 
 func (s *Store) append(into io.Writer, bucket, id string, p Part) error {

@@ -83,7 +83,7 @@ func (s *Store) Copy(ctx context.Context, from *Object, bucket, key string, d Dr
 		}
 		switch _, err := io.CopyN(w.f, from.file, copiedAtOnce); {
 		case err == io.EOF:
-			return w.commit(Info{Size: from.Size, ETag: from.ETag, Checksum: from.Checksum}, d)
+			return w.commit(ctx, Info{Size: from.Size, ETag: from.ETag, Checksum: from.Checksum}, d)
 		case err != nil:
 			return Info{}, fileError(err, "copying an object")
 		}
@@ -104,6 +104,10 @@ type writing struct {
 	// within is set where the file's folder has to be there already.
 	within bool
 
+	placing   string    // is set where the object is placed, and not synced
+	kept      []byte    // of a placed object
+	restoring time.Time // when an object that is restored was placed
+
 	staged  string
 	f       *os.File
 	content io.Writer // encrypts
@@ -113,7 +117,7 @@ type writing struct {
 func (s *Store) begin(file, key string, master *masterKey) (*writing, error) {
 	w := &writing{store: s, file: file, key: key, master: master, staged: s.temporary()}
 	var err error
-	if w.f, err = s.root.OpenFile(w.staged, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if w.f, err = s.root.OpenFile(w.staged, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, fileError(err, "writing an object")
 	}
 	w.content, w.finish = w.f, func() error { return nil }
@@ -133,7 +137,9 @@ func (w *writing) uri() string { return uriOf(w.file, w.key) }
 // abandon ends a writing. What was committed stays.
 func (w *writing) abandon() {
 	w.f.Close()
-	w.store.root.Remove(w.staged) // nothing is there after the rename
+	if w.staged != "" {
+		w.store.root.Remove(w.staged)
+	}
 }
 
 // write takes the content in and commits it.
@@ -156,11 +162,11 @@ func (w *writing) write(ctx context.Context, d Draft, content io.Reader) (Info, 
 	if checksum != nil {
 		info.Checksum = sumOf(d.Checksum, checksum)
 	}
-	return w.commit(info, d)
+	return w.commit(ctx, info, d)
 }
 
 // commit makes what was written the object, which info has the sums of.
-func (w *writing) commit(info Info, d Draft) (Info, error) {
+func (w *writing) commit(ctx context.Context, info Info, d Draft) (Info, error) {
 	if err := w.finish(); err != nil {
 		return Info{}, fileError(err, "writing an object")
 	}
@@ -176,29 +182,41 @@ func (w *writing) commit(info Info, d Draft) (Info, error) {
 			return Info{}, err
 		}
 	}
+	var err error
+	info.ModifiedAt, err = w.put(func() (time.Time, error) {
+		return w.replace(ctx, describe(info, w.master, w.uri()), d.Condition)
+	})
+	return info, err
+}
+
+// put makes the folders of the file, has it put in place there, and syncs them.
+func (w *writing) put(place func() (time.Time, error)) (modified time.Time, err error) {
 	s := w.store
 	s.buckets.RLock()
 	defer s.buckets.RUnlock()
 	if _, err := s.bucket(bucketOf(w.file)); err != nil {
-		return Info{}, err
+		return modified, err
 	}
 	var changed []string
-	var err error
 	for range attempts {
 		if changed, err = w.folders(); err == nil {
-			info.ModifiedAt, err = w.replace(describe(info, w.master, w.uri()), d.Condition)
+			modified, err = place()
 		}
 		if w.within || !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
-	if err == nil {
-		err = s.sync(changed...)
+	switch {
+	case err != nil:
+	case w.placing != "":
+		s.placed.changed(w.file, w.placing, changed)
+	default:
+		err = s.sync(append(changed, s.placed.above(w.file)...)...)
 	}
 	if _, refused := asFault(err); err != nil && !refused && !errors.Is(err, errUnreadable) {
 		err = fileError(err, "writing an object")
 	}
-	return info, err
+	return modified, err
 }
 
 // folders makes the folders of the file, and lists those that have to be synced
@@ -210,12 +228,15 @@ func (w *writing) folders() ([]string, error) {
 	return w.store.makeFolders(path.Dir(w.file))
 }
 
-// replace puts the description and then the content in place, both synced.
-func (w *writing) replace(d description, c Condition) (time.Time, error) {
+// replace puts the description and then the content in place, both synced unless
+// the object is placed.
+func (w *writing) replace(ctx context.Context, d description, c Condition) (time.Time, error) {
 	s := w.store
-	lock := s.lock(w.file)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer unlock()
 
 	if d.Upload != "" {
 		// Whoever completed it at the same time may have been answered, and the
@@ -234,6 +255,7 @@ func (w *writing) replace(d description, c Condition) (time.Time, error) {
 	modified := time.Now()
 	var present []description
 	switch old, err := s.root.Stat(w.file); {
+	case !w.restoring.IsZero():
 	case err == nil:
 		// Times tell contents apart: a later one is later for certain.
 		modified = later(modified, old.ModTime())
@@ -242,6 +264,9 @@ func (w *writing) replace(d description, c Condition) (time.Time, error) {
 		}
 	case !isNotExist(err):
 		return time.Time{}, err
+	}
+	if !w.restoring.IsZero() {
+		modified = w.restoring
 	}
 	if err := s.root.Chtimes(w.staged, modified, modified); err != nil {
 		return time.Time{}, err
@@ -255,18 +280,38 @@ func (w *writing) replace(d description, c Condition) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer s.root.Remove(stagedMeta) // nothing is there after the rename
 	defer meta.Close()
 
-	if err := syncTogether(w.f, meta); err != nil {
-		return time.Time{}, err
+	if w.placing != "" {
+		err = w.keep(d)
+		s.placed.begin(w.file, w.placing)
+	} else {
+		err = syncTogether(w.f, meta)
 	}
-	faultpoint.At("object", "written")
-	if err := s.root.Rename(stagedMeta, metaPath(w.file)); err != nil {
+	if err == nil {
+		faultpoint.At("object", "written")
+		err = s.root.Rename(stagedMeta, metaPath(w.file))
+	}
+	if err != nil {
+		s.root.Remove(stagedMeta)
 		return time.Time{}, err
 	}
 	faultpoint.At("object", "described")
-	return stat.ModTime(), s.root.Rename(w.staged, w.file)
+	if err := s.root.Rename(w.staged, w.file); err != nil {
+		return time.Time{}, err
+	}
+	w.staged = ""
+	return stat.ModTime(), nil
+}
+
+// lock locks the file. Who places or restores an object does not wait for it.
+func (w *writing) lock(ctx context.Context) (unlock func(), err error) {
+	if w.placing == "" && w.restoring.IsZero() {
+		return w.store.lockFor(ctx, w.file)
+	}
+	lock := w.store.lock(w.file)
+	lock.Lock()
+	return lock.Unlock, nil
 }
 
 func later(t, than time.Time) time.Time {

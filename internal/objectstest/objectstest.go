@@ -24,6 +24,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) (store hearth.Objects, bucket string)) {
 	for name, test := range map[string]func(*testing.T, bucket){
 		"Put":        put,
+		"Place":      place,
 		"Failing":    failing,
 		"Check":      check,
 		"Absent":     absent,
@@ -108,6 +109,68 @@ func put(t *testing.T, b bucket) {
 	b.put("again", text(1, 100))
 	b.put("again", text(2, 10))
 	b.has("again", text(2, 10))
+}
+
+// place places objects, and syncs and releases them as they are used meanwhile.
+func place(t *testing.T, b bucket) {
+	placed := func(o hearth.Object, content []byte) []hearth.Unsynced {
+		t.Helper()
+		u, err := b.store.Place(t.Context(), o, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.ID == "" {
+			return nil // it needs no Sync
+		}
+		if u.URI != o.URI {
+			t.Errorf("%s was placed as %s", o.URI, u.URI)
+		}
+		return []hearth.Unsynced{u}
+	}
+	settle := func(all []hearth.Unsynced) {
+		t.Helper()
+		if err := b.store.Sync(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		b.store.Release(all)
+	}
+
+	var all []hearth.Unsynced
+	for length := range 3 {
+		for _, e := range []*hearth.Encryption{nil, {Option: hearth.SSES3}} {
+			key := fmt.Sprintf("session/calculation/%d/%t", length, e != nil)
+			all = append(all, placed(hearth.Object{URI: b.uri(key), ContentType: "text/plain", Encryption: e}, text(1, length*1000))...)
+			b.has(key, text(1, length*1000))
+		}
+	}
+	settle(all)
+	for length := range 3 {
+		for _, encrypted := range []bool{false, true} {
+			key := fmt.Sprintf("session/calculation/%d/%t", length, encrypted)
+			b.has(key, text(1, length*1000))
+			b.put(key, text(2, 10))
+			b.has(key, text(2, 10))
+		}
+	}
+
+	twice := hearth.Object{URI: b.uri("twice")}
+	first := placed(twice, text(1, 100))
+	second := placed(twice, text(2, 10))
+	settle(first)
+	b.has("twice", text(2, 10))
+	settle(second)
+	b.put("twice", text(3, 10))
+	b.has("twice", text(3, 10))
+
+	for _, o := range []hearth.Object{
+		{URI: "s3://no-such-bucket/a"}, {URI: "a"}, {URI: b.uri("")}, {URI: b.uri("a"), Encryption: &hearth.Encryption{Option: hearth.CSEKMS, KMSKey: "alias/k"}},
+	} {
+		_, err := b.store.Place(t.Context(), o, text(1, 10))
+		if kind := hearth.KindOf(err); kind != hearth.KindInvalid && kind != hearth.KindNotFound {
+			t.Errorf("%+v was placed: %v", o, err)
+		}
+	}
+	b.lacks("a")
 }
 
 // failing puts content that cannot be read to its end: what was there stays.

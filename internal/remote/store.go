@@ -11,6 +11,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -189,6 +190,18 @@ func (s *Store) Put(ctx context.Context, o hearth.Object, content io.Reader) err
 	parts.Put(buffer)
 	return nil
 }
+
+// Place is Put: what a store of somebody else has answered for, it keeps.
+func (s *Store) Place(ctx context.Context, o hearth.Object, content []byte) (hearth.Unsynced, error) {
+	return hearth.Unsynced{}, s.Put(ctx, o, bytes.NewReader(content))
+}
+
+// Sync finds nothing to do. A bucket may have moved here from another store,
+// with objects that were placed there: these are not here to be synced.
+func (s *Store) Sync(context.Context, []hearth.Unsynced) error { return nil }
+
+// Release finds nothing to do either.
+func (s *Store) Release([]hearth.Unsynced) {}
 
 func (s *Store) put(ctx context.Context, o hearth.Object, buffer *part, content io.Reader) error {
 	text, whole, err := fill(ctx, buffer, content)

@@ -54,8 +54,9 @@ type Logs struct {
 
 // Phase is one part of a session's start.
 type Phase struct {
-	Name string  `json:"name"`
-	Took float64 `json:"took_ms"`
+	Name  string  `json:"name"`
+	Took  float64 `json:"took_ms"`
+	Ahead bool    `json:"ahead,omitempty"` // before the session was asked for
 }
 
 // Event is one step of a session, or of a calculation in it.
@@ -138,7 +139,7 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) error {
 		Logs: Logs{Copies: append([]string{}, logs.Copies...), Note: logs.Note},
 	}
 	for _, p := range s.Phases {
-		answer.Phases = append(answer.Phases, Phase{Name: p.Name, Took: float64(p.Took) / float64(time.Millisecond)})
+		answer.Phases = append(answer.Phases, Phase{Name: p.Name, Took: float64(p.Took) / float64(time.Millisecond), Ahead: p.Ahead})
 	}
 	for _, e := range events {
 		answer.Events = append(answer.Events, Event{

@@ -24,8 +24,25 @@ type step struct {
 
 func (s step) idle() bool { return len(s.changes) == 0 }
 
+// to is the state that the step leads the session to; "" is none.
+func (s step) to() hearth.SessionState {
+	if last := s.changes[len(s.changes)-1].Session; last != nil {
+		return last.To
+	}
+	return ""
+}
+
 // ending is how a step that publishes ends the calculation.
 func (s step) ending() hearth.CalculationChange { return *s.changes[len(s.changes)-1].Calculation }
+
+// publishing is the same step, which has files on record that were placed.
+func (s step) publishing(placed []hearth.Unsynced) step {
+	s.changes[len(s.changes)-1].Unsynced = placed
+	return s
+}
+
+// placed are the files that the step has on record.
+func (s step) placed() []hearth.Unsynced { return s.changes[len(s.changes)-1].Unsynced }
 
 func one(change hearth.Change) step { return step{changes: []hearth.Change{change}} }
 
@@ -76,6 +93,10 @@ func onEvent(f facts, e hearth.DriverEvent) step {
 		return onStarted(f, e)
 	case hearth.CalculationEnded:
 		return onFinished(f, e)
+	case hearth.DriverOperating:
+		return onOperating(f, e)
+	case hearth.DriverRested:
+		return onRested(f, e)
 	case hearth.DriverUnresponsive:
 		return onUnresponsive(f, e)
 	case hearth.DriverResponsive:
@@ -91,9 +112,31 @@ func onReady(f facts, e hearth.DriverEvent) step {
 		return step{}
 	}
 	change := f.sessionTo(hearth.SessionIdle, "", e.At)
-	change.Phases = e.Phases
+	change.Phases = f.phases(e)
 	change.JournalOffset = e.Offset
 	return one(hearth.Change{Session: change})
+}
+
+// leastQueue is the shortest wait that is told as a phase: recording a session
+// takes a moment, too.
+const leastQueue = 100 * time.Millisecond
+
+// phases are those of the driver's start, and before them what the session has
+// waited for its launch: the time that no phase explains. One that got a driver
+// which was there has not waited.
+func (f facts) phases(ready hearth.DriverEvent) []hearth.StartPhase {
+	queued := ready.At.Sub(f.session.StartedAt)
+	for _, p := range ready.Phases {
+		if p.Ahead {
+			return ready.Phases
+		}
+		queued -= p.Took
+	}
+	if queued < leastQueue {
+		return ready.Phases
+	}
+	queue := hearth.StartPhase{Name: hearth.PhaseQueue, Took: queued.Truncate(time.Millisecond)}
+	return append([]hearth.StartPhase{queue}, ready.Phases...)
 }
 
 func onStarted(f facts, e hearth.DriverEvent) step {
@@ -128,12 +171,38 @@ func onFinished(f facts, e hearth.DriverEvent) step {
 		calculation.To, calculation.Reason = hearth.CalculationFailed, hearth.ClipReason(e.Reason)
 	}
 	session := f.sessionTo(f.session.State, f.session.StateChangeReason, e.At)
-	if f.session.State == hearth.SessionBusy {
+	if f.session.State == hearth.SessionBusy && !e.Operating {
 		session = f.sessionTo(hearth.SessionIdle, "", e.At)
 	}
 	session.AddDPUMillis = dpu
 	session.JournalOffset = e.Offset
 	return step{changes: []hearth.Change{{Session: session, Calculation: calculation}}, publish: true}
+}
+
+// onOperating: a session works for Spark Connect, and takes no calculation
+// meanwhile. One that a calculation runs in is BUSY already.
+func onOperating(f facts, e hearth.DriverEvent) step {
+	if f.session.State != hearth.SessionIdle {
+		return step{}
+	}
+	change := f.sessionTo(hearth.SessionBusy, "", e.At)
+	change.JournalOffset = e.Offset
+	return one(hearth.Change{Session: change})
+}
+
+// onRested frees the session, unless a calculation runs in it or it is not BUSY:
+// what is DEGRADED or about to end is so for another reason.
+func onRested(f facts, e hearth.DriverEvent) step {
+	if f.session.State == hearth.SessionCreating || f.session.State == hearth.SessionCreated {
+		return step{}
+	}
+	change := f.sessionTo(f.session.State, f.session.StateChangeReason, e.At)
+	if f.session.State == hearth.SessionBusy && f.calculation == nil {
+		change = f.sessionTo(hearth.SessionIdle, "", e.At)
+	}
+	change.AddDPUMillis = f.dpuMillisOperated(e)
+	change.JournalOffset = e.Offset
+	return one(hearth.Change{Session: change})
 }
 
 // unpublished is the same end of a calculation whose files the output location
@@ -174,7 +243,7 @@ func onResponsive(f facts, e hearth.DriverEvent) step {
 		return step{}
 	}
 	to := hearth.SessionIdle
-	if f.calculation != nil {
+	if f.calculation != nil || e.Operating {
 		to = hearth.SessionBusy
 	}
 	change := f.sessionTo(to, "", e.At)
@@ -215,7 +284,7 @@ func onExited(f facts, e hearth.DriverEvent) step {
 		last = f.sessionTo(hearth.SessionTerminated, hearth.ReasonTerminated, e.At)
 		last.Note = e.Reason
 	}
-	last.AddDPUMillis = dpu
+	last.AddDPUMillis = dpu + f.dpuMillisOperated(e)
 	last.JournalOffset = e.Offset
 
 	end := step{publish: calculation != nil, log: f.session.Logs().Copies}
@@ -241,4 +310,10 @@ func (f facts) runs(calculationID string) bool {
 // one millisecond.
 func (f facts) dpuMillis(ran time.Duration) int64 {
 	return max(1, ran.Milliseconds()) * int64(f.session.EngineConfiguration.DPUs())
+}
+
+// dpuMillisOperated is what operations of Spark Connect are accounted as. What ran
+// in the time of a calculation is in that one's.
+func (f facts) dpuMillisOperated(e hearth.DriverEvent) int64 {
+	return e.Operated.Milliseconds() * int64(f.session.EngineConfiguration.DPUs())
 }

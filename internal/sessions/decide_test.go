@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"hearth"
@@ -17,6 +18,7 @@ type record struct {
 	now          time.Time
 	session      hearth.Session
 	calculations []hearth.Calculation
+	operating    bool // what Spark Connect does, as the driver knows
 }
 
 func (r *record) live() *hearth.Calculation {
@@ -87,10 +89,12 @@ func (r *record) apply(s step) {
 func (r *record) check() {
 	busy := r.session.State == hearth.SessionBusy
 	switch live := r.live(); {
-	case busy && live == nil:
-		r.t.Fatal("BUSY without a calculation")
+	case busy && live == nil && !r.operating:
+		r.t.Fatal("BUSY without a calculation or an operation")
 	case r.session.State == hearth.SessionIdle && live != nil:
 		r.t.Fatalf("IDLE with a calculation that is %s", live.State)
+	case r.session.State == hearth.SessionIdle && r.operating:
+		r.t.Fatal("IDLE while operations run")
 	case r.session.State.Ended() && live != nil:
 		r.t.Fatalf("%s with a calculation that is %s", r.session.State, live.State)
 	case r.session.State == hearth.SessionFailed && r.session.StateChangeReason == "":
@@ -112,6 +116,8 @@ func TestDecisions(t *testing.T) {
 		}}
 		event := func(kind hearth.DriverEventType) hearth.DriverEvent {
 			e := hearth.DriverEvent{Type: kind, At: r.now, Reason: "because", Ran: time.Duration(rapid.IntRange(0, 9000).Draw(t, "ran")) * time.Millisecond}
+			e.Operated = time.Duration(rapid.IntRange(0, 9000).Draw(t, "operated")) * time.Millisecond
+			e.Operating = r.operating
 			e.Phases = []hearth.StartPhase{{Name: "spawn"}}
 			e.Outcome = rapid.SampledFrom([]hearth.Outcome{hearth.OutcomeOK, hearth.OutcomeError, hearth.OutcomeCanceled}).Draw(t, "outcome")
 			e.Exit = rapid.SampledFrom([]hearth.ExitCause{hearth.ExitFault, hearth.ExitIdle, hearth.ExitRequested}).Draw(t, "exit")
@@ -124,12 +130,30 @@ func TestDecisions(t *testing.T) {
 			return func(*rapid.T) { r.apply(onEvent(r.facts(), event(kind))) }
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"launched":     func(*rapid.T) { r.apply(onLaunched(r.facts())) },
-			"terminate":    func(*rapid.T) { r.apply(onTerminate(r.facts())) },
-			"cancel":       func(*rapid.T) { r.apply(onCancel(r.facts())) },
-			"ready":        from(hearth.DriverReady),
-			"started":      from(hearth.CalculationStarted),
-			"finished":     from(hearth.CalculationEnded),
+			"launched":  func(*rapid.T) { r.apply(onLaunched(r.facts())) },
+			"terminate": func(*rapid.T) { r.apply(onTerminate(r.facts())) },
+			"cancel":    func(*rapid.T) { r.apply(onCancel(r.facts())) },
+			"ready":     from(hearth.DriverReady),
+			"started":   from(hearth.CalculationStarted),
+			"finished":  from(hearth.CalculationEnded),
+			"operating": func(t *rapid.T) {
+				if s := r.session.State; s != hearth.SessionCreating && s != hearth.SessionCreated { // else there is no Spark yet
+					r.operating = true
+					r.apply(onEvent(r.facts(), event(hearth.DriverOperating)))
+				}
+			},
+			"rested": func(t *rapid.T) {
+				r.operating = false
+				before, e := r.session, event(hearth.DriverRested)
+				r.apply(onEvent(r.facts(), e))
+				want := before.DPUMillis
+				if s := before.State; !s.Ended() && s != hearth.SessionCreating && s != hearth.SessionCreated {
+					want += e.Operated.Milliseconds() * int64(before.EngineConfiguration.DPUs())
+				}
+				if r.session.DPUMillis != want {
+					t.Fatalf("operations of %v in a session that is %s take it from %d to %d DPU milliseconds", e.Operated, before.State, before.DPUMillis, r.session.DPUMillis)
+				}
+			},
 			"unresponsive": from(hearth.DriverUnresponsive),
 			"responsive":   from(hearth.DriverResponsive),
 			"exited": func(t *rapid.T) {
@@ -184,10 +208,45 @@ func TestOnExited(t *testing.T) {
 			t.Errorf("exit status %d", last.Calculation.ExitStatus)
 		}
 	})
+	t.Run("what operations cost until then is accounted", func(t *testing.T) {
+		f := facts{session: session(hearth.SessionBusy), calculation: running}
+		f.session.EngineConfiguration = f.session.EngineConfiguration.WithDefaults(hearth.EngineVersion{}, hearth.EngineConfiguration{})
+		e := killed
+		e.Ran, e.Operated = 3*time.Second, 4*time.Second
+		dpus := int64(f.session.EngineConfiguration.DPUs())
+		last := onEvent(f, e).changes[0]
+		if last.Session.AddDPUMillis != 7000*dpus || last.Calculation.AddDPUMillis != 3000*dpus {
+			t.Errorf("the session is accounted %d, the calculation %d", last.Session.AddDPUMillis, last.Calculation.AddDPUMillis)
+		}
+	})
 	t.Run("a driver that dies while it is being ended has ended", func(t *testing.T) {
 		last := onEvent(facts{session: session(hearth.SessionTerminating)}, killed).changes[0]
 		if last.Session.To != hearth.SessionTerminated {
 			t.Errorf("session goes to %s", last.Session.To)
 		}
 	})
+}
+
+func TestOnReady_Queue(t *testing.T) {
+	asked := time.Unix(1_700_000_000, 0)
+	driver := []hearth.StartPhase{{Name: "spawn", Took: time.Second}, {Name: "python", Took: 2 * time.Second}}
+	ahead := []hearth.StartPhase{{Name: "spawn", Took: time.Second, Ahead: true}, {Name: "claim", Took: time.Millisecond}}
+	for name, c := range map[string]struct {
+		took   time.Duration
+		phases []hearth.StartPhase
+		want   []hearth.StartPhase
+	}{
+		"a wait before the launch is the first phase": {8*time.Second + time.Microsecond, driver, append([]hearth.StartPhase{{Name: hearth.PhaseQueue, Took: 5 * time.Second}}, driver...)},
+		"a moment is none":                               {3*time.Second + leastQueue - 1, driver, driver},
+		"nor is a clock that was set back":               {-time.Hour, driver, driver},
+		"who got a driver that was there has not waited": {8 * time.Second, ahead, ahead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := facts{session: hearth.Session{State: hearth.SessionCreated, StartedAt: asked}}
+			got := onReady(f, hearth.DriverEvent{Type: hearth.DriverReady, At: asked.Add(c.took), Phases: c.phases}).changes[0].Session.Phases
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ type drivers struct {
 	removed  chan string
 	logs     map[string]string          // by id, as far as they are written
 	refusal  error                      // what Launch answers, when not nil
-	adoption map[string]hearth.Adoption // what Recover answers; Alive when absent
+	adoption map[string]hearth.Adoption // what Recover answers; when absent Alive, if it was launched
 	launched chan *driver
 }
 
@@ -38,8 +39,24 @@ func (d *drivers) Launch(_ context.Context, launch hearth.Launch) (hearth.Driver
 	if _, ok := d.byID[launch.SessionID]; !ok {
 		d.byID[launch.SessionID] = &driver{launch: launch, told: make(chan string, 100), changed: make(chan struct{}), files: map[string]string{}}
 		d.launched <- d.byID[launch.SessionID]
+	} else if of := d.byID[launch.SessionID]; of.launch.Warm != nil && launch.Warm == nil {
+		of.told <- "claim " + launch.WorkGroup
 	}
 	return d.byID[launch.SessionID], nil
+}
+
+// refuse has all further launches fail.
+func (d *drivers) refuse(why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusal = why
+}
+
+// leave leaves a driver of which a server knew nothing any more.
+func (d *drivers) leave(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.byID[id] = &driver{launch: hearth.Launch{SessionID: id}, told: make(chan string, 100), changed: make(chan struct{}), files: map[string]string{}}
 }
 
 func (d *drivers) Recover(_ context.Context, id string) (hearth.Driver, hearth.Adoption, error) {
@@ -47,7 +64,10 @@ func (d *drivers) Recover(_ context.Context, id string) (hearth.Driver, hearth.A
 	defer d.mu.Unlock()
 	adoption, ok := d.adoption[id]
 	if !ok {
-		adoption = hearth.Alive
+		adoption = hearth.NeverLaunched
+		if d.byID[id] != nil {
+			adoption = hearth.Alive
+		}
 	}
 	if adoption == hearth.NeverLaunched {
 		return nil, adoption, nil
@@ -85,17 +105,37 @@ func (d *drivers) Known(context.Context) ([]string, error) {
 	return slices.Collect(maps.Keys(d.byID)), nil
 }
 
-func (d *drivers) Remove(_ context.Context, id string) error { d.removed <- id; return nil }
+// Warm tells what the launch said.
+func (d *drivers) Warm(_ context.Context, id string) (hearth.Warm, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if of := d.byID[id]; of != nil && of.launch.Warm != nil {
+		return *of.launch.Warm, nil
+	}
+	return hearth.Warm{}, hearth.Errorf(hearth.KindNotFound, "no driver was launched ahead as %s", id)
+}
+
+func (d *drivers) Remove(_ context.Context, id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if of := d.byID[id]; of != nil && of.launch.Warm != nil {
+		delete(d.byID, id)
+	}
+	d.removed <- id
+	return nil
+}
 
 // driver keeps what it was told, and a journal that the test writes.
 type driver struct {
 	launch hearth.Launch
-	told   chan string // "execute ID", "cancel ID", "end"
+	told   chan string // "execute ID", "cancel ID", "end", "connect"
 
 	mu      sync.Mutex
 	journal []hearth.DriverEvent
 	changed chan struct{}
 	files   map[string]string // "ID stdout" and so on
+
+	endpoint hearth.Endpoint // of Connect; without an address it refuses
 }
 
 func (d *driver) Execute(_ context.Context, id, _ string) error {
@@ -177,6 +217,27 @@ func (d *driver) Result(_ context.Context, id string) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(text)), nil
 }
 
+func (d *driver) Connect(context.Context) (hearth.Endpoint, error) {
+	d.told <- "connect"
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.endpoint.Address == "" {
+		return hearth.Endpoint{}, errNoConnect
+	}
+	return d.endpoint, nil
+}
+
+// listens makes the driver speak Spark Connect.
+func (d *driver) listens(at hearth.Endpoint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.endpoint = at
+}
+
+func (*driver) UI(context.Context) (hearth.Endpoint, error) { return hearth.Endpoint{}, errNoConnect }
+
+var errNoConnect = hearth.Errorf(hearth.KindUnavailable, "The driver has no Spark.")
+
 // objects keeps objects in memory, and can be down.
 type objects struct {
 	mu     sync.Mutex
@@ -188,12 +249,16 @@ type objects struct {
 
 	encrypted map[string]*hearth.Encryption // by URI
 	owned     map[string]hearth.Ownership   // by URI
+
+	placings int
+	synced   []string // the URIs, each time
+	released chan []hearth.Unsynced
 }
 
 var errDown = errors.New("connection refused")
 
 func newObjects() *objects {
-	return &objects{byURI: map[string][]byte{}, encrypted: map[string]*hearth.Encryption{}, owned: map[string]hearth.Ownership{}, denied: make(chan struct{}, 100)}
+	return &objects{byURI: map[string][]byte{}, encrypted: map[string]*hearth.Encryption{}, owned: map[string]hearth.Ownership{}, released: make(chan []hearth.Unsynced, 100), denied: make(chan struct{}, 100)}
 }
 
 func (o *objects) Check(_ context.Context, object hearth.Object) error {
@@ -206,7 +271,7 @@ func (o *objects) refusal(object hearth.Object) error {
 	switch {
 	case o.down:
 		return hearth.Errorf(hearth.KindUnavailable, "the output location is down: %w", errDown)
-	case o.gone:
+	case o.gone || strings.HasPrefix(object.URI, "s3://no-such-bucket/"):
 		return hearth.Errorf(hearth.KindNotFound, "There is no bucket for %s.", object.URI)
 	case object.Encryption != nil && object.Encryption.Option == hearth.CSEKMS:
 		return hearth.Errorf(hearth.KindInvalid, "There is no CSE_KMS.")
@@ -227,6 +292,33 @@ func (o *objects) Put(_ context.Context, object hearth.Object, content io.Reader
 	o.byURI[object.URI], o.encrypted[object.URI], o.owned[object.URI] = text, object.Encryption, object.Ownership
 	return err
 }
+
+func (o *objects) Place(ctx context.Context, object hearth.Object, content []byte) (hearth.Unsynced, error) {
+	if err := o.Put(ctx, object, bytes.NewReader(content)); err != nil {
+		return hearth.Unsynced{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.placings++
+	return hearth.Unsynced{ID: strconv.Itoa(o.placings), URI: object.URI, Kept: content}, nil
+}
+
+func (o *objects) Sync(_ context.Context, placed []hearth.Unsynced) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, u := range placed {
+		if err := o.refusal(hearth.Object{URI: u.URI}); err != nil {
+			return err
+		}
+		if n, _ := strconv.Atoi(u.ID); n == 0 || n > o.placings { // of an earlier server
+			o.byURI[u.URI] = u.Kept
+		}
+		o.synced = append(o.synced, u.URI)
+	}
+	return nil
+}
+
+func (o *objects) Release(placed []hearth.Unsynced) { o.released <- placed }
 
 func (o *objects) Open(_ context.Context, uri string) (io.ReadSeekCloser, error) {
 	o.mu.Lock()

@@ -117,7 +117,7 @@ func (s *Service) NotebookSessions(ctx context.Context, id string) ([]hearth.Ses
 		return nil, err
 	}
 	sessions := []hearth.Session{session}
-	return sessions, s.place(ctx, sessions)
+	return sessions, s.withPositions(ctx, sessions)
 }
 
 // RenameNotebook gives a notebook another name. It returns KindNotFound,

@@ -80,7 +80,7 @@ func (s *Service) AwaitSession(ctx context.Context, id string, while hearth.Sess
 		session, err := s.store.Session(context.WithoutCancel(ctx), id)
 		return session, session.State == while && !while.Ended(), err
 	})
-	return s.placed(context.WithoutCancel(ctx), session, err)
+	return s.withPosition(context.WithoutCancel(ctx), session, err)
 }
 
 // AwaitCalculation waits while the calculation is in the given state, until

@@ -2,11 +2,7 @@ package sessions
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +22,9 @@ const retryAfter = time.Second
 type pursuit struct {
 	woken chan struct{} // has room for one: a wake-up is never lost and never counted
 
-	mu     sync.Mutex
-	driver hearth.Driver // nil until it is launched or found
+	mu       sync.Mutex
+	driver   hearth.Driver   // nil until it is launched or found
+	endpoint hearth.Endpoint // where the driver speaks Spark Connect; zero until it was asked
 }
 
 func (p *pursuit) attach(driver hearth.Driver) {
@@ -40,6 +37,18 @@ func (p *pursuit) attached() hearth.Driver {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.driver
+}
+
+func (p *pursuit) connect(to hearth.Endpoint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endpoint = to
+}
+
+func (p *pursuit) connected() hearth.Endpoint {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.endpoint
 }
 
 func (s *Service) pursuitOf(sessionID string) *pursuit {
@@ -59,7 +68,7 @@ func (s *Service) wake(sessionID string) {
 
 // find gets a session's driver. Without driver and error there is none, and
 // the session has ended for that.
-type find func(ctx context.Context, f facts) (hearth.Driver, error)
+type find func(ctx context.Context, f facts, p *pursuit) (hearth.Driver, error)
 
 // tend looks after a session from now until it has ended or the server leaves.
 // A session that comes when the server leaves is for the next one to tend.
@@ -75,6 +84,7 @@ func (s *Service) tend(sessionID string, find find) {
 		for {
 			err := s.tendOnce(s.leaving, sessionID, p, find)
 			if err == nil {
+				s.leaveGate(sessionID)
 				err = s.admit(s.leaving) // there is room now
 			}
 			if err == nil {
@@ -117,10 +127,11 @@ func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, fi
 		if f, err = s.awaitTurn(ctx, f, p); err != nil {
 			return err
 		}
-		if driver, err = find(ctx, f); err != nil || driver == nil {
+		if driver, err = find(ctx, f, p); err != nil || driver == nil {
 			return err
 		}
 		p.attach(driver)
+		s.changes.tell(sessionID) // somebody may wait to connect to it
 	}
 	if err := s.settle(ctx, sessionID, func(f facts) (step, error) { return onLaunched(f), nil }); err != nil {
 		return err
@@ -136,18 +147,32 @@ func (s *Service) tendOnce(ctx context.Context, sessionID string, p *pursuit, fi
 	return s.follow(ctx, f.session, driver)
 }
 
-// launch starts the driver of a session whose turn has come. One that still
+// launch starts the driver of a session that quotas have room for, when not too
+// many others start.
+func (s *Service) launch(ctx context.Context, f facts, p *pursuit) (hearth.Driver, error) {
+	f, err := s.awaitStart(ctx, f, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.launchDriver(ctx, f)
+}
+
+// launchDriver starts the driver of a session whose turn has come. One that still
 // waits and is here nevertheless can never start.
-func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
+func (s *Service) launchDriver(ctx context.Context, f facts) (hearth.Driver, error) {
 	refused := ""
 	switch {
 	case f.session.EndRequested:
 	case f.session.Waiting:
 		refused = hearth.MessageOf(s.quotas.Check(f.session.Claim()))
 	default:
+		s.atGate(func(g *gate) { g.enter(f.session.ID) })
 		earlier, err := s.earlierSessions(ctx, f.session)
 		if err != nil {
 			return nil, err
+		}
+		if f.session.State == hearth.SessionCreating {
+			s.pool.makeRoom(f.session.EngineConfiguration.Memory)
 		}
 		faultpoint.At("driver", "to be launched")
 		driver, err := s.drivers.Launch(ctx, launchOf(f.session, earlier))
@@ -158,6 +183,7 @@ func (s *Service) launch(ctx context.Context, f facts) (hearth.Driver, error) {
 		s.log.Error("a driver could not be launched", "session", f.session.ID, "error", err)
 		refused = "The driver could not be launched: " + hearth.MessageOf(err)
 	}
+	s.leaveGate(f.session.ID)
 	return nil, s.settle(ctx, f.session.ID, func(f facts) (step, error) { return onLaunchRefused(f, refused), nil })
 }
 
@@ -247,93 +273,6 @@ func (s *Service) tell(ctx context.Context, sessionID string, driver hearth.Driv
 		err := driver.Cancel(ctx, f.calculation.ID)
 		faultpoint.At("driver told", "cancel")
 		return err
-	}
-	return nil
-}
-
-// follow turns the driver's journal into transactions until the session has
-// ended.
-func (s *Service) follow(ctx context.Context, session hearth.Session, driver hearth.Driver) error {
-	return driver.Follow(ctx, session.JournalOffset, func(e hearth.DriverEvent) error {
-		return s.settle(ctx, session.ID, func(f facts) (step, error) {
-			decision, err := s.publishFiles(ctx, f, driver, e, onEvent(f, e))
-			if err != nil {
-				return step{}, err
-			}
-			return s.publishLog(ctx, f.session, decision)
-		})
-	})
-}
-
-// publishFiles copies the files of the calculation that the decision ends, if it
-// ends one. A place that refuses them for good does not hold up the end, which
-// is another one then.
-func (s *Service) publishFiles(ctx context.Context, f facts, driver hearth.Driver, e hearth.DriverEvent, decision step) (step, error) {
-	if !decision.publish {
-		return decision, nil
-	}
-	lost := e.Type == hearth.DriverExited
-	err := s.publish(ctx, f, driver, lost, e.Reason, decision.ending())
-	if refusedForGood(err) {
-		s.log.Error("a calculation's files have no place", "calculation", f.calculation.ID, "error", err)
-		return decision.unpublished(hearth.MessageOf(err)), nil
-	}
-	return decision, err
-}
-
-// refusedForGood reports whether a place would refuse what it refused again,
-// however long one waits.
-func refusedForGood(err error) bool {
-	switch hearth.KindOf(err) {
-	case hearth.KindInvalid, hearth.KindNotFound, hearth.KindDenied:
-		return true
-	}
-	return false
-}
-
-// publish copies a calculation's files to the output location, where they have
-// to be before its end is told. When the driver was lost in the middle, there
-// is what it had written by then, and stderr ends with the reason.
-func (s *Service) publish(ctx context.Context, f facts, driver hearth.Driver, lost bool, reason string, end hearth.CalculationChange) error {
-	c := *f.calculation
-	put := func(uri, contentType string, content io.Reader) error {
-		return s.objects.Put(ctx, f.session.Configuration.Object(uri, contentType), content)
-	}
-	for stream, uri := range map[hearth.Stream]string{hearth.Stdout: c.StdoutURI(), hearth.Stderr: c.StderrURI()} {
-		content, err := driver.Output(ctx, c.ID, stream, 0)
-		if hearth.KindOf(err) == hearth.KindNotFound {
-			content, err = io.NopCloser(strings.NewReader("")), nil
-		}
-		if err != nil {
-			return fmt.Errorf("read %s of calculation %s: %w", stream, c.ID, err)
-		}
-		whole := io.Reader(content)
-		if lost && stream == hearth.Stderr {
-			whole = io.MultiReader(content, strings.NewReader(reason+"\n"))
-		}
-		faultpoint.At("output to be published", string(stream))
-		err = errors.Join(put(uri, "text/plain; charset=utf-8", whole), content.Close())
-		faultpoint.At("output published", string(stream))
-		if err != nil {
-			return fmt.Errorf("publish %s of calculation %s: %w", stream, c.ID, err)
-		}
-	}
-	result, err := driver.Result(ctx, c.ID)
-	switch {
-	case err == nil && lost: // it was written, and its shim killed before it told of the end
-		err = result.Close()
-		result = lostResult(end)
-	case hearth.KindOf(err) == hearth.KindNotFound:
-		result, err = lostResult(end), nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the result of calculation %s: %w", c.ID, err)
-	}
-	faultpoint.At("result", "to be published")
-	err = errors.Join(put(c.ResultDocumentURI(), "application/json", result), result.Close())
-	faultpoint.At("result", "published")
-	if err != nil {
-		return fmt.Errorf("publish the result of calculation %s: %w", c.ID, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -13,13 +14,8 @@ import (
 // because quotas were lowered since it began to wait.
 func (s *Service) awaitTurn(ctx context.Context, f facts, p *pursuit) (facts, error) {
 	for f.session.Waiting && !f.session.EndRequested && s.quotas.Check(f.session.Claim()) == nil {
-		select {
-		case <-p.woken:
-		case <-ctx.Done():
-			return facts{}, ctx.Err()
-		}
 		var err error
-		if f, err = s.facts(ctx, f.session.ID); err != nil {
+		if f, err = s.woken(ctx, f, p); err != nil {
 			return facts{}, err
 		}
 	}
@@ -43,9 +39,28 @@ func (s *Service) admit(ctx context.Context) error {
 	return err
 }
 
-// place gives sessions that wait the reason of this moment, which what others
-// do changes without a step of theirs.
-func (s *Service) place(ctx context.Context, sessions []hearth.Session) error {
+// enters reports whether quotas let a session start at once, as far as can be told
+// before it is on record.
+func (s *Service) enters(ctx context.Context, session hearth.Session) bool {
+	if !s.quotas.Limit(session.WorkGroup) {
+		return true
+	}
+	live, err := s.store.Claims(ctx)
+	if err != nil {
+		return false
+	}
+	waiting, err := s.quotas.Enter(live, session.Claim())
+	return err == nil && waiting == ""
+}
+
+// withPositions gives sessions that wait the reason of this moment, which what
+// others do changes without a step of theirs.
+func (s *Service) withPositions(ctx context.Context, sessions []hearth.Session) error {
+	for i := range sessions {
+		if sessions[i].State == hearth.SessionCreating && !sessions[i].Waiting {
+			sessions[i].StateChangeReason = cmp.Or(s.starts.waiting(sessions[i].ID), sessions[i].StateChangeReason)
+		}
+	}
 	if !slices.ContainsFunc(sessions, waits) {
 		return nil
 	}
@@ -61,16 +76,17 @@ func (s *Service) place(ctx context.Context, sessions []hearth.Session) error {
 	return nil
 }
 
-// placed is place for one session, got with err.
-func (s *Service) placed(ctx context.Context, session hearth.Session, err error) (hearth.Session, error) {
-	if err != nil || !waits(session) {
+// withPosition is withPositions for one session, got with err.
+func (s *Service) withPosition(ctx context.Context, session hearth.Session, err error) (hearth.Session, error) {
+	if err != nil || session.State != hearth.SessionCreating {
 		return session, err
 	}
 	sessions := []hearth.Session{session}
-	err = s.place(ctx, sessions)
+	err = s.withPositions(ctx, sessions)
 	return sessions[0], err
 }
 
+// waits is for quotas.
 func waits(session hearth.Session) bool {
 	return session.Waiting && session.State == hearth.SessionCreating
 }

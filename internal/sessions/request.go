@@ -15,7 +15,8 @@ import (
 )
 
 // launchPatience is how long Start waits for the driver's processes, so that
-// its answer is CREATED as Athena's is. A slower launch goes on behind it.
+// its answer is CREATED as Athena's is. A slower launch goes on behind it, and one
+// that has to wait for others is not waited for.
 const launchPatience = 2 * time.Second
 
 // Start records a session and launches its driver. It returns KindNotFound for
@@ -27,18 +28,30 @@ const launchPatience = 2 * time.Second
 // its state.
 func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
 	token := token(principal, "StartSession", r.Token, r)
-	session, err := s.prepare(ctx, principal, r)
+	session, group, err := s.prepare(ctx, principal, r)
 	if err != nil {
 		return s.startedBefore(ctx, token, err)
 	}
+	claimed := s.pool.take(session, s.enters(ctx, session))
+	if claimed.member != nil {
+		session = withID(session, group, claimed.id)
+		session.State = hearth.SessionCreated // its driver's processes run
+	}
 	recorded, created, err := s.store.CreateSession(ctx, session, s.quotas, token)
+	s.pool.settle(claimed, recorded, created, err)
 	if err != nil || !created {
-		return s.placed(ctx, recorded, err)
+		return s.withPosition(ctx, recorded, err)
 	}
 	faultpoint.At("session", "recorded")
+	if recorded.State == hearth.SessionCreating && !recorded.Waiting {
+		s.lineUp(recorded)
+	}
 	s.tend(session.ID, s.launch)
 	if recorded.Waiting {
 		return recorded, nil
+	}
+	if s.starts.waits(recorded.ID) {
+		return s.withPosition(ctx, recorded, nil)
 	}
 
 	patience, stop := context.WithTimeout(ctx, launchPatience)
@@ -46,27 +59,39 @@ func (s *Service) Start(ctx context.Context, principal string, r hearth.SessionR
 	return s.AwaitSession(patience, session.ID, hearth.SessionCreating)
 }
 
-// prepare makes the session that a request asks for, or refuses it.
-func (s *Service) prepare(ctx context.Context, principal string, r hearth.SessionRequest) (hearth.Session, error) {
+// prepare makes the session that a request asks for, in its workgroup, or refuses
+// it.
+func (s *Service) prepare(ctx context.Context, principal string, r hearth.SessionRequest) (session hearth.Session, group hearth.WorkGroup, err error) {
 	s.mu.Lock()
 	ending := s.ending
 	s.mu.Unlock()
 	if ending {
-		return hearth.Session{}, hearth.Errorf(hearth.KindUnavailable, "The server is stopping and ends its sessions. Start the session when it is back.")
+		return session, group, hearth.Errorf(hearth.KindUnavailable, "The server is stopping and ends its sessions. Start the session when it is back.")
 	}
-	group, err := s.store.WorkGroup(ctx, r.WorkGroup)
-	if err != nil {
-		return hearth.Session{}, err
+	if group, err = s.store.WorkGroup(ctx, r.WorkGroup); err != nil {
+		return session, group, err
 	}
+	if session, err = s.asked(principal, group, r); err != nil {
+		return session, group, err
+	}
+	return session, group, s.checkPlaces(ctx, session)
+}
+
+// asked is newSession with the memory that the server's rule gives.
+func (s *Service) asked(principal string, group hearth.WorkGroup, r hearth.SessionRequest) (hearth.Session, error) {
 	session, err := newSession(s.now(), principal, group, r)
-	if err != nil {
-		return hearth.Session{}, err
+	if err == nil {
+		c := &session.EngineConfiguration
+		c.Memory, err = s.memory.Of(c.Properties())
 	}
-	c := &session.EngineConfiguration
-	if c.Memory, err = s.memory.Of(c.Properties()); err != nil {
-		return hearth.Session{}, err
-	}
-	return session, s.checkPlaces(ctx, session)
+	return session, err
+}
+
+// withID is the session under another id.
+func withID(session hearth.Session, group hearth.WorkGroup, id string) hearth.Session {
+	session.ID = id
+	session.Configuration.WorkingDirectory = group.SessionDirectory(id)
+	return session
 }
 
 // startedBefore gives the session of a request that was carried out before and
@@ -74,7 +99,7 @@ func (s *Service) prepare(ctx context.Context, principal string, r hearth.Sessio
 func (s *Service) startedBefore(ctx context.Context, token *hearth.Token, refusal error) (hearth.Session, error) {
 	if token != nil {
 		if session, err := s.store.SessionOfToken(ctx, *token); err == nil {
-			return s.placed(ctx, session, nil)
+			return s.withPosition(ctx, session, nil)
 		}
 	}
 	return hearth.Session{}, refusal
@@ -125,9 +150,7 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 	if err != nil {
 		return hearth.Session{}, err
 	}
-	id := hearth.NewID(now)
-	return hearth.Session{
-		ID:                  id,
+	return withID(hearth.Session{
 		WorkGroup:           group.Name,
 		Description:         r.Description,
 		Owner:               principal,
@@ -136,18 +159,17 @@ func newSession(now time.Time, principal string, group hearth.WorkGroup, r heart
 		NotebookID:          notebook,
 		NotebookVersion:     r.NotebookVersion,
 		Configuration: hearth.SessionConfiguration{
-			ExecutionRole:    role,
-			WorkingDirectory: group.SessionDirectory(id),
-			IdleTimeout:      timeout,
-			Encryption:       group.Encryption,
-			Ownership:        hearth.Ownership{BucketOwner: group.ExpectedBucketOwner, ACL: group.ACL},
+			ExecutionRole: role,
+			IdleTimeout:   timeout,
+			Encryption:    group.Encryption,
+			Ownership:     hearth.Ownership{BucketOwner: group.ExpectedBucketOwner, ACL: group.ACL},
 		},
 		Monitoring: monitoring,
 		Tags:       tags,
 		State:      hearth.SessionCreating,
 		StartedAt:  now,
 		ModifiedAt: now,
-	}, nil
+	}, group, hearth.NewID(now)), nil
 }
 
 // checkPlaces refuses a session whose results or log would have no place, or

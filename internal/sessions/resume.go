@@ -22,6 +22,7 @@ func (s *Service) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.takePlaces(live)
 	for _, session := range live {
 		find := s.adopt
 		if session.Waiting {
@@ -32,10 +33,15 @@ func (s *Service) Resume(ctx context.Context) error {
 	if err := s.admit(ctx); err != nil {
 		return err
 	}
+	if err := s.pool.prepare(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.leaving.Err() == nil {
 		s.tending.Go(func() {
+			s.pool.takeUp(s.leaving) // or the drivers of it would be strays
+			s.tending.Go(func() { s.pool.keep(s.leaving) })
 			for {
 				if err := s.sweep(s.leaving); err != nil && s.leaving.Err() == nil {
 					s.log.Error("what drivers left could not be looked through", "error", err)
@@ -53,9 +59,10 @@ func (s *Service) Resume(ctx context.Context) error {
 const sweepEvery = time.Hour
 
 // adopt finds the driver that an earlier server launched. One that was intended
-// and never launched is launched now. Any other of which nothing is left is
-// lost; if its end was asked for, it has ended.
-func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
+// and never launched is launched when its turn comes, and one that has not been ready is launched
+// again, which claims it if it was launched ahead. Any other of which nothing is
+// left is lost; if its end was asked for, it has ended.
+func (s *Service) adopt(ctx context.Context, f facts, p *pursuit) (hearth.Driver, error) {
 	faultpoint.At("driver", "to be found again")
 	driver, adoption, err := s.drivers.Recover(ctx, f.session.ID)
 	faultpoint.At("driver", "found again")
@@ -64,10 +71,12 @@ func (s *Service) adopt(ctx context.Context, f facts) (hearth.Driver, error) {
 	}
 	s.log.Info("session taken up", "session", f.session.ID, "state", f.session.State, "driver", adoption)
 	switch {
+	case f.session.State == hearth.SessionCreating && driver == nil:
+		return s.launch(ctx, f, p)
+	case f.session.State == hearth.SessionCreating, f.session.State == hearth.SessionCreated && driver != nil:
+		return s.launchDriver(ctx, f) // it starts already
 	case driver != nil:
 		return driver, nil
-	case f.session.State == hearth.SessionCreating:
-		return s.launch(ctx, f)
 	default:
 		return lostDriver{at: f.now}, nil
 	}
@@ -118,6 +127,9 @@ func (s *Service) deleteRecords(ctx context.Context, before time.Time) error {
 }
 
 func (s *Service) sweepOne(ctx context.Context, id string) error {
+	if s.pool.has(ctx, id) { // which is asked first: one that a session claims meanwhile is on record before
+		return nil
+	}
 	session, err := s.store.Session(ctx, id)
 	unknown := hearth.KindOf(err) == hearth.KindNotFound
 	if err != nil && !unknown || err == nil && !session.State.Ended() {
@@ -154,6 +166,12 @@ type lostDriver struct{ at time.Time }
 func (lostDriver) Execute(context.Context, string, string) error { return nil }
 func (lostDriver) Cancel(context.Context, string) error          { return nil }
 func (lostDriver) End(context.Context) error                     { return nil }
+func (lostDriver) Connect(context.Context) (hearth.Endpoint, error) {
+	return hearth.Endpoint{}, errLost
+}
+func (lostDriver) UI(context.Context) (hearth.Endpoint, error) { return hearth.Endpoint{}, errLost }
+
+var errLost = hearth.Errorf(hearth.KindUnavailable, "The driver is gone without a trace.")
 
 func (d lostDriver) Follow(_ context.Context, offset int64, handle func(hearth.DriverEvent) error) error {
 	return handle(hearth.DriverEvent{

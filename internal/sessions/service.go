@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -13,14 +14,18 @@ import (
 	"hearth/internal/faultpoint"
 )
 
-// Config is what a Service is made of. Store, Drivers and Objects are required.
+// Config is what a Service is made of. Store, Drivers and Objects are required,
+// and Histories for Pages.
 type Config struct {
-	Store   hearth.Store
-	Drivers hearth.Drivers
-	Objects hearth.Objects
+	Store     hearth.Store
+	Drivers   hearth.Drivers
+	Objects   hearth.Objects
+	Histories hearth.Histories
 
 	// Quotas say how many sessions there may be at once.
 	Quotas hearth.Quotas
+	// Starts is how many drivers may be starting at once for sessions; 0 is no limit.
+	Starts int
 	// Memory says how much of it the driver of a session may use.
 	Memory hearth.DriverMemory
 	// KeepDrivers is how long what the driver of an ended session left (its
@@ -29,6 +34,12 @@ type Config struct {
 	// KeepRecords is how long ended sessions stay on record, with their
 	// calculations and events; 0 keeps them for ever.
 	KeepRecords time.Duration
+	// ConnectTokenTTL is how long a token for Spark Connect begins operations; 0 is
+	// hearth.DefaultConnectTokenTTL.
+	ConnectTokenTTL time.Duration
+	// Pool says how many drivers are started ahead of sessions; the zero value is
+	// none.
+	Pool PoolConfig
 	// Results says how long results of ended sessions are kept.
 	Results Retention
 	// Now is the clock, which people may set back; nil is time.Now.
@@ -43,15 +54,19 @@ type Service struct {
 	store       hearth.Store
 	drivers     hearth.Drivers
 	objects     hearth.Objects
+	histories   hearth.Histories
 	quotas      hearth.Quotas
 	memory      hearth.DriverMemory
 	keepDrivers time.Duration
 	keepRecords time.Duration
 	results     Retention
+	tokenTTL    time.Duration
 	now         func() time.Time
 	log         *slog.Logger
 
 	changes notices
+	starts  *starts
+	pool    *pool
 
 	leaving context.Context // done when the server leaves; sessions go on
 	leave   context.CancelFunc
@@ -60,6 +75,10 @@ type Service struct {
 	mu     sync.Mutex
 	live   map[string]*pursuit // by session id; a session is here until it has ended
 	ending bool                // no session may start any more
+
+	syncMu   sync.Mutex
+	unsynced []hearth.Unsynced // in the order in which they were placed
+	syncing  bool              // somebody syncs them
 }
 
 // errLeaving ends what would wait longer than the server is there.
@@ -71,11 +90,13 @@ func New(c Config) *Service {
 		store:       c.Store,
 		drivers:     c.Drivers,
 		objects:     c.Objects,
+		histories:   c.Histories,
 		quotas:      c.Quotas,
 		memory:      c.Memory,
 		keepDrivers: c.KeepDrivers,
 		keepRecords: c.KeepRecords,
 		results:     c.Results,
+		tokenTTL:    cmp.Or(c.ConnectTokenTTL, hearth.DefaultConnectTokenTTL),
 		now:         c.Now,
 		log:         c.Log,
 		live:        make(map[string]*pursuit),
@@ -87,6 +108,8 @@ func New(c Config) *Service {
 		s.now = time.Now
 	}
 	s.leaving, s.leave = context.WithCancel(context.Background())
+	s.starts = newStarts(c.Starts)
+	s.pool = newPool(s, c.Pool)
 	return s
 }
 
@@ -105,6 +128,10 @@ func (s *Service) EndAll(ctx context.Context) error {
 	s.mu.Lock()
 	s.ending = true
 	s.mu.Unlock()
+	s.atGate(func(g *gate) { g.shut = true })
+	if err := s.pool.endAll(ctx); err != nil {
+		return err
+	}
 	for {
 		live, err := s.store.LiveSessions(ctx)
 		if err != nil || len(live) == 0 {
@@ -157,7 +184,7 @@ func (s *Service) awaitEnd(ctx context.Context, id string) (ended bool, err erro
 // Session gives a session. It returns KindNotFound.
 func (s *Service) Session(ctx context.Context, id string) (hearth.Session, error) {
 	session, err := s.store.Session(ctx, id)
-	return s.placed(ctx, session, err)
+	return s.withPosition(ctx, session, err)
 }
 
 // Sessions lists the sessions of a workgroup, newest first. It returns
@@ -172,7 +199,21 @@ func (s *Service) Sessions(ctx context.Context, f hearth.SessionFilter, p hearth
 	if err != nil {
 		return nil, "", err
 	}
-	return sessions, next, s.place(ctx, sessions)
+	return sessions, next, s.withPositions(ctx, sessions)
+}
+
+// Figures tells how many sessions there are, and how the drivers stand that wait
+// for some. It returns KindUnavailable when the store is.
+func (s *Service) Figures(ctx context.Context) (hearth.Figures, error) {
+	figures := hearth.Figures{Sessions: make(map[hearth.SessionState]int), Pool: s.pool.state()}
+	live, err := s.store.LiveSessions(ctx)
+	for _, session := range live {
+		figures.Sessions[session.State]++
+		if waits(session) || s.starts.waits(session.ID) {
+			figures.Waiting++
+		}
+	}
+	return figures, err
 }
 
 // Calculation gives a calculation. It returns KindNotFound.
@@ -322,6 +363,7 @@ func (s *Service) settle(ctx context.Context, sessionID string, decide func(fact
 			return err
 		}
 		err = s.act(ctx, f, decision)
+		s.syncSoon(decision.placed())
 		if hearth.KindOf(err) != hearth.KindConflict {
 			return err
 		}
@@ -337,6 +379,7 @@ func (s *Service) act(ctx context.Context, f facts, decision step) error {
 		faultpoint.At("step recorded", aim(change))
 	}
 	s.changes.tell(f.session.ID)
+	s.pool.stepped(f.session.State, decision.to())
 	if f.calculation != nil {
 		s.changes.tell(f.calculation.ID)
 	}

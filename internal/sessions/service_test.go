@@ -3,16 +3,19 @@ package sessions_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"hearth"
+	"hearth/internal/recent"
 	"hearth/internal/sessions"
 	"hearth/internal/sqlite"
 )
@@ -27,11 +30,15 @@ type world struct {
 	objects *objects
 	service *sessions.Service
 	quotas  hearth.Quotas
+	starts  int
 	memory  hearth.DriverMemory
 	before  func(hearth.Change) // is called before each change of the store
 	keep    time.Duration
 	records time.Duration // how long they are kept
 	results sessions.Retention
+	tokens  time.Duration // how long they begin operations
+	pooling sessions.PoolConfig
+	logger  *slog.Logger
 	clock   clock
 }
 
@@ -40,6 +47,11 @@ type clock struct{ moved atomic.Int64 }
 
 func (c *clock) move(d time.Duration) { c.moved.Add(int64(d)) }
 func (c *clock) now() time.Time       { return time.Now().Add(time.Duration(c.moved.Load())) }
+
+// bubble has time pass for a test only while nothing else happens in it.
+func bubble(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
+}
 
 func newWorld(t *testing.T, options ...func(*world)) *world {
 	t.Helper()
@@ -51,7 +63,7 @@ func newWorld(t *testing.T, options ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.store = &meddled{Store: store, before: w.before}
+	w.store = &meddled{Store: recent.New(store), before: w.before}
 	t.Cleanup(func() {
 		w.service.Close()
 		if err := store.Close(); err != nil {
@@ -96,9 +108,9 @@ func version(name string) hearth.EngineVersion {
 
 func (w *world) open() {
 	w.service = sessions.New(sessions.Config{
-		Store: w.store, Drivers: w.drivers, Objects: w.objects, Now: w.clock.now,
-		Quotas: w.quotas, Memory: w.memory, KeepDrivers: w.keep, KeepRecords: w.records,
-		Results: sessions.Retention{Objects: w.objects, Age: w.results.Age, Size: w.results.Size},
+		Store: w.store, Drivers: w.drivers, Objects: w.objects, Histories: histories{}, Now: w.clock.now,
+		Quotas: w.quotas, Starts: w.starts, Memory: w.memory, KeepDrivers: w.keep, KeepRecords: w.records, ConnectTokenTTL: w.tokens,
+		Results: sessions.Retention{Objects: w.objects, Age: w.results.Age, Size: w.results.Size}, Pool: w.pooling, Log: w.logger,
 	})
 }
 
@@ -183,17 +195,29 @@ func (w *world) awaitCalculation(id string, want hearth.CalculationState) hearth
 	return c
 }
 
+// patience is for what is to happen soon. In a bubble it passes at once when
+// nothing else is to happen, and without it what looks around every hour would
+// for ever.
+const patience = time.Minute
+
 func (w *world) told(d *driver, want string) {
 	w.t.Helper()
-	if got := <-d.told; got != want {
-		w.t.Fatalf("the driver was told %q, want %q", got, want)
+	select {
+	case got := <-d.told:
+		if got != want {
+			w.t.Fatalf("the driver was told %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		w.t.Fatalf("the driver was not told %q", want)
 	}
 }
 
-func refused(t *testing.T, err error, kind hearth.Kind, text string) {
+func refused(t *testing.T, err error, kind hearth.Kind, texts ...string) {
 	t.Helper()
-	if err == nil || hearth.KindOf(err) != kind || !strings.Contains(err.Error(), text) {
-		t.Errorf("got %v (%v), want %v with %q", err, hearth.KindOf(err), kind, text)
+	for _, text := range texts {
+		if err == nil || hearth.KindOf(err) != kind || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v (%v), want %v with %q", err, hearth.KindOf(err), kind, text)
+		}
 	}
 }
 

@@ -51,6 +51,13 @@ func (f *failing) LiveSessions(ctx context.Context) ([]hearth.Session, error) {
 	return f.Store.LiveSessions(ctx)
 }
 
+func (f *failing) CreateSession(ctx context.Context, session hearth.Session, quotas hearth.Quotas, token *hearth.Token) (hearth.Session, bool, error) {
+	if err := f.refuse(); err != nil {
+		return hearth.Session{}, false, err
+	}
+	return f.Store.CreateSession(ctx, session, quotas, token)
+}
+
 func (f *failing) CreateCalculation(ctx context.Context, c hearth.Calculation, token *hearth.Token) (hearth.Calculation, bool, error) {
 	if err := f.refuse(); err != nil {
 		return hearth.Calculation{}, false, err

@@ -135,12 +135,30 @@ func (s *Service) Tags(ctx context.Context, arn string) (hearth.Tags, error) {
 		g, err := s.store.WorkGroup(ctx, r.WorkGroup)
 		return g.Tags, err
 	}
+	session, err := s.sessionOf(ctx, r)
+	return session.Tags, err
+}
+
+// SessionOf gives the session that an ARN names. It returns KindNotFound, and
+// KindInvalid for what is no ARN of a session.
+func (s *Service) SessionOf(ctx context.Context, arn string) (hearth.Session, error) {
+	r, err := hearth.ParseARN(arn)
+	if err == nil && r.SessionID == "" {
+		err = hearth.Errorf(hearth.KindInvalid, "%q is the ARN of a workgroup. A session's has /session/ID after that.", arn)
+	}
+	if err != nil {
+		return hearth.Session{}, err
+	}
+	return s.sessionOf(ctx, r)
+}
+
+func (s *Service) sessionOf(ctx context.Context, r hearth.Resource) (hearth.Session, error) {
 	session, err := s.store.Session(ctx, r.SessionID)
 	if err == nil && session.WorkGroup != r.WorkGroup {
 		err = hearth.SessionNotFound(r.SessionID)
 	}
 	if err != nil {
-		return nil, err
+		return hearth.Session{}, err
 	}
-	return session.Tags, nil
+	return session, nil
 }

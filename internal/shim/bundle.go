@@ -26,6 +26,7 @@ const (
 	KernelFile   = kernel.ProgramFile // the kernel's program, as it was when the driver was launched
 	GatewayFile  = "gateway"          // where Java listens for the kernel; Spark writes it
 	WorkDir      = "work"             // where relative paths of the code start, unless the session says otherwise
+	EventsDir    = "events"           // what Spark's history server shows of the driver when it has ended
 	TemporaryDir = "temporary"        // goes when the driver has ended, also when it had no time to clean up
 
 	ballastFile     = "ballast"
@@ -107,7 +108,7 @@ func Open(path string) (*os.File, error) {
 
 // syncFile puts what the named file of the bundle has, and its name, on disk.
 func syncFile(bundle, name string) error {
-	f, err := os.Open(filepath.Join(bundle, name))
+	f, err := Open(filepath.Join(bundle, name))
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func syncFile(bundle, name string) error {
 
 // SyncDir puts the names in a directory on disk.
 func SyncDir(path string) error {
-	d, err := os.Open(path)
+	d, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // the code of a session may have put a pipe there
 	if err != nil {
 		return err
 	}

@@ -8,11 +8,16 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 
 	"hearth/internal/kernel"
 )
+
+// activityVariable tells Java where to write what it says of Spark Connect, a
+// line each time.
+const activityVariable = "HEARTH_ACTIVITY"
 
 // children are the driver's processes and what connects the shim to them.
 type children struct {
@@ -20,6 +25,7 @@ type children struct {
 
 	control        *net.UnixConn // to the kernel
 	jvmInput       *os.File      // its end ends Java
+	activity       *os.File      // what Java says of Spark Connect
 	stdout, stderr *os.File      // what both write
 	toKernel       chan kernel.Command
 }
@@ -62,7 +68,13 @@ func spawn(l Launch, b bounds) (c *children, err error) {
 		}
 		c.jvmInput = w
 		theirs = append(theirs, input)
-		if c.jvm, err = start(*l.JVM, b, input, stdout, stderr); err != nil {
+		activity, err := pipe(&c.activity)
+		if err != nil {
+			return c, err
+		}
+		java := *l.JVM
+		java.Env = append(slices.Clone(java.Env), activityVariable+"=/dev/fd/3") // where a process has the first of its own
+		if c.jvm, err = start(java, b, input, stdout, stderr, activity); err != nil {
 			return c, err
 		}
 	}
@@ -146,7 +158,11 @@ func (c *children) closeJVM() {
 func (c *children) close() error {
 	c.closeJVM()
 	close(c.toKernel)
-	return errors.Join(c.control.Close(), c.stdout.Close(), c.stderr.Close())
+	errs := []error{c.control.Close(), c.stdout.Close(), c.stderr.Close()}
+	if c.activity != nil {
+		errs = append(errs, c.activity.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // wait is for a spawn that failed half way.
@@ -176,6 +192,11 @@ func (c *children) watch(send func(fact)) {
 		send(died{deathOf(KernelProcess, c.kernel.ProcessState)})
 	}()
 	if c.jvm != nil {
+		go func() {
+			for lines := bufio.NewScanner(c.activity); lines.Scan(); {
+				send(stirred{lines.Text()})
+			}
+		}()
 		go func() {
 			_ = c.jvm.Wait()
 			send(died{deathOf(JVMProcess, c.jvm.ProcessState)})

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"hearth/internal/kernel"
@@ -12,6 +13,9 @@ import (
 //
 //	starting ──ready──▶ serving ──end, idle──▶ ending ──both gone──▶ over
 //	    └────────────────┴──fault────────────────┘
+//
+// A driver that is launched ahead of its session is warm between the first two,
+// until it is claimed (see warm.go).
 type core struct {
 	launch Launch
 
@@ -19,10 +23,15 @@ type core struct {
 	phases  []Phase
 	phaseAt float64 // when the last phase of the start was complete
 
+	claim     *Claim         // of a driver that was launched ahead, as soon as a session has claimed it
+	claimants []chan<- reply // who have claimed it when it was warm, until it is ready
+
 	running *run
 	taken   map[string]bool // every calculation that was ever accepted
 
+	ageAt   time.Time // when a driver that nobody has claimed ends
 	idleAt  time.Time // when the idle timeout passes; zero while busy
+	trimAt  time.Time // when memory is given back; zero while busy, and once it was
 	startAt time.Time // when the start has taken too long
 	pingAt  time.Time
 	closeAt time.Time // when Java is told to go, though the kernel is there yet
@@ -32,6 +41,10 @@ type core struct {
 	pulses []pulse // of the kernel, then of Java
 	silent bool    // unresponsive was told
 
+	operations operations
+	connect    reply                     // where Spark Connect listens, once it is known
+	waiting    map[string][]chan<- reply // for what the kernel is asked, by its type
+
 	exit  Event           // what will have been the cause
 	alive map[string]bool // of the two processes
 }
@@ -40,6 +53,7 @@ type phase int
 
 const (
 	starting phase = iota
+	warm           // waits for a claim
 	serving
 	ending // asked to leave, or failed to start
 	dying  // killed
@@ -61,8 +75,11 @@ type (
 	// asked is a request of a client, which gets the answer on the channel.
 	asked struct {
 		op, calculation, code string
-		answer                chan<- string
+		claim                 *Claim
+		answer                chan<- reply
 	}
+	// stirred is what Java says of Spark Connect.
+	stirred struct{ what string }
 	// died is the end of a process.
 	died struct{ death death }
 	// broke is something that the driver cannot go on without, like the disk.
@@ -77,6 +94,8 @@ type (
 	record struct{ event Event }
 	// tell sends to the kernel.
 	tell struct{ command kernel.Command }
+	// know keeps what is to be known of the session.
+	know struct{ session kernel.Session }
 	// open makes a calculation's files and has output go there.
 	open struct{ calculation, code string }
 	// keep appends to a calculation's outputs.
@@ -86,8 +105,8 @@ type (
 	complete struct{ message kernel.Message }
 	// answer answers a request.
 	answer struct {
-		to   chan<- string
-		text string
+		to chan<- reply
+		reply
 	}
 	// closeJVM ends Java's standard input, which ends Java.
 	closeJVM struct{}
@@ -102,15 +121,25 @@ type (
 	effect any
 )
 
+// reply is the answer to a request.
+type reply struct{ refusal, address, secret string }
+
+// refuse is a reply that says no. Without a text it is a yes.
+func refuse(to chan<- reply, why string) answer { return answer{to, reply{refusal: why}} }
+
 // newCore begins with both processes spawned at now.
 func newCore(l Launch, now time.Time) *core {
 	c := &core{
 		launch:  l,
 		taken:   make(map[string]bool),
+		waiting: make(map[string][]chan<- reply),
 		alive:   map[string]bool{KernelProcess: true},
 		pulses:  []pulse{{process: KernelProcess, answered: true}},
 		phaseAt: Seconds(now),
 		startAt: after(now, l.StartTimeoutMS),
+	}
+	if l.Warm != nil {
+		c.ageAt = after(now, l.Warm.AgeMS)
 	}
 	if l.JVM != nil {
 		c.alive[JVMProcess] = true
@@ -124,7 +153,7 @@ func newCore(l Launch, now time.Time) *core {
 func (c *core) next(now time.Time, f fact) []effect {
 	if c.phase == over {
 		if f, ok := f.(asked); ok {
-			return []effect{answer{f.answer, "the driver has ended"}}
+			return []effect{refuse(f.answer, driverEnded)}
 		}
 		return nil
 	}
@@ -133,6 +162,8 @@ func (c *core) next(now time.Time, f fact) []effect {
 		return c.onTold(now, f.message)
 	case asked:
 		return c.onAsked(now, f)
+	case stirred:
+		return c.onStirred(now, f.what)
 	case died:
 		return c.onDied(now, f.death)
 	case broke:
@@ -145,7 +176,7 @@ func (c *core) next(now time.Time, f fact) []effect {
 
 // wake says when the next tick is due; the zero time means never.
 func (c *core) wake() time.Time {
-	times := []time.Time{c.idleAt, c.startAt, c.pingAt, c.closeAt, c.killAt}
+	times := []time.Time{c.ageAt, c.idleAt, c.trimAt, c.startAt, c.pingAt, c.closeAt, c.killAt, c.operations.restAt}
 	if c.running != nil {
 		times = append(times, c.running.killAt)
 	}
@@ -165,18 +196,23 @@ func (c *core) onTold(now time.Time, m kernel.Message) []effect {
 		c.phaseAt = max(c.phaseAt, m.At)
 		c.phases = append(c.phases, p)
 		return []effect{record{Event{Type: EventPhase, At: m.At, Name: p.Name, TookMS: p.TookMS}}}
+	case kernel.TypeWarm:
+		return c.onWarm(now, m)
 	case kernel.TypeReady:
 		return c.onReady(now, m)
 	case kernel.TypeFailed:
 		return c.onFailed(now, m)
 	case kernel.TypePong:
 		return c.onPong(now, m)
+	case kernel.TypeConnect, kernel.TypeUI:
+		return c.onEndpoint(m)
 	}
 	if c.running == nil || c.running.id != m.Calculation {
 		return nil // of a thread that an earlier calculation left behind
 	}
 	switch m.Type {
 	case kernel.TypeStarted:
+		c.account(now)
 		c.running.started = now
 		return []effect{record{Event{Type: EventStarted, At: m.At, Calculation: m.Calculation}}}
 	case kernel.TypeDisplayData, kernel.TypeExecuteResult:
@@ -188,14 +224,19 @@ func (c *core) onTold(now time.Time, m kernel.Message) []effect {
 }
 
 func (c *core) onReady(now time.Time, m kernel.Message) []effect {
-	if c.phase != starting {
+	if c.phase >= serving {
 		return nil
+	}
+	if c.phase == starting {
+		c.pingAt = after(now, c.launch.HeartbeatMS)
+	}
+	if c.claim != nil {
+		c.phases = append(c.phases, Phase{Name: PhaseClaim, TookMS: millisBetween(c.phaseAt, m.At)})
 	}
 	c.phase = serving
 	c.startAt = time.Time{}
-	c.idleAt = after(now, c.launch.IdleTimeoutMS)
-	c.pingAt = after(now, c.launch.HeartbeatMS)
-	return []effect{record{Event{Type: EventReady, At: m.At, Phases: c.phases}}}
+	c.rest(now)
+	return append([]effect{record{Event{Type: EventReady, At: m.At, Phases: c.phases}}}, c.answerClaimants("")...)
 }
 
 // onFailed lets both processes go by themselves: that Java died may be what made
@@ -212,29 +253,32 @@ func (c *core) onFailed(now time.Time, m kernel.Message) []effect {
 }
 
 func (c *core) onFinished(now time.Time, m kernel.Message) []effect {
+	c.account(now)
 	ran := c.ran(now)
 	c.running = nil
-	if c.phase == serving {
-		c.idleAt = after(now, c.launch.IdleTimeoutMS)
-	}
+	c.rest(now)
 	return []effect{complete{m}, record{Event{
 		Type: EventFinished, At: m.At, Calculation: m.Calculation,
-		Status: m.Status, ExitStatus: m.ExitStatus, Reason: m.Reason, Progress: m.Progress, RanMS: ran,
+		Status: m.Status, ExitStatus: m.ExitStatus, Reason: m.Reason, Progress: m.Progress, RanMS: ran, Operating: c.operations.told,
 	}}}
 }
 
 func (c *core) onAsked(now time.Time, a asked) []effect {
 	switch a.op {
 	case OpPing:
-		return []effect{answer{a.answer, ""}}
+		return []effect{answer{to: a.answer}}
+	case OpClaim:
+		return c.onClaim(now, a)
 	case OpExecute:
 		return c.onExecute(now, a)
 	case OpInterrupt:
-		return append(c.onInterrupt(now, a.calculation), answer{a.answer, ""})
+		return append(c.onInterrupt(now, a.calculation), answer{to: a.answer})
+	case OpConnect, OpUI:
+		return c.onAskedEndpoint(a)
 	case OpEnd:
-		return append(c.end(now, CauseRequested), answer{a.answer, ""})
+		return append(c.end(now, CauseRequested), answer{to: a.answer})
 	}
-	return []effect{answer{a.answer, fmt.Sprintf("the driver does not know how to %q", a.op)}}
+	return []effect{refuse(a.answer, Unknown(a.op))}
 }
 
 // onExecute takes a calculation once, however often it is handed over: a server
@@ -244,10 +288,10 @@ func (c *core) onExecute(now time.Time, a asked) []effect {
 	_, nameless := CalculationDir("", a.calculation)
 	switch {
 	case c.taken[a.calculation]:
-		return []effect{answer{a.answer, ""}}
+		return []effect{answer{to: a.answer}}
 	case nameless != nil:
 		refusal = nameless.Error()
-	case c.phase == starting:
+	case c.phase < serving:
 		refusal = "the driver is still starting"
 	case c.phase != serving:
 		refusal = "the driver is ending"
@@ -255,16 +299,16 @@ func (c *core) onExecute(now time.Time, a asked) []effect {
 		refusal = fmt.Sprintf("the driver is busy with calculation %s", c.running.id)
 	}
 	if refusal != "" {
-		return []effect{answer{a.answer, refusal}}
+		return []effect{refuse(a.answer, refusal)}
 	}
 	c.taken[a.calculation] = true
 	c.running = &run{id: a.calculation}
-	c.idleAt = time.Time{}
+	c.busy()
 	return []effect{
 		open{a.calculation, a.code},
 		record{Event{Type: EventAccepted, At: Seconds(now), Calculation: a.calculation}},
 		tell{kernel.Execute(a.calculation, a.code)},
-		answer{a.answer, ""},
+		answer{to: a.answer},
 	}
 }
 
@@ -316,7 +360,9 @@ func (c *core) fault(now time.Time, cause Event) []effect {
 
 // quiet stops all that waits for the driver to do or not do something.
 func (c *core) quiet() {
-	c.idleAt, c.startAt, c.pingAt = time.Time{}, time.Time{}, time.Time{}
+	c.busy()
+	c.ageAt, c.startAt, c.pingAt = time.Time{}, time.Time{}, time.Time{}
+	c.operations.restAt = time.Time{}
 	c.silent = false // that it answers is no news any more
 	if c.running != nil {
 		c.running.killAt = time.Time{}
@@ -325,8 +371,8 @@ func (c *core) quiet() {
 
 func (c *core) onDied(now time.Time, d death) []effect {
 	delete(c.alive, d.process)
-	if c.phase == starting || c.phase == serving {
-		return c.fault(now, d.cause(c.phase == starting))
+	if c.phase <= serving {
+		return c.fault(now, d.cause(c.phase < serving))
 	}
 	if c.phase == ending && c.exit.Cause == CauseFault && d.process == JVMProcess && (d.signal != 0 || d.code != 0) {
 		c.exit = d.cause(true)
@@ -349,17 +395,23 @@ func (c *core) leaveWhenGone(now time.Time) []effect {
 	c.exit.Type, c.exit.At = EventExited, Seconds(now)
 	if c.exit.Reason == "" {
 		switch c.exit.Cause {
+		case CauseAge:
+			c.exit.Reason = fmt.Sprintf("The driver ended because no session has claimed it for %v", millis(c.launch.Warm.AgeMS))
 		case CauseIdle:
-			c.exit.Reason = fmt.Sprintf("The driver ended after %v without a calculation", millis(c.launch.IdleTimeoutMS))
+			c.exit.Reason = fmt.Sprintf("The driver ended after %v without a calculation or a call over Spark Connect", millis(c.launch.IdleTimeoutMS))
 		case CauseRequested:
 			c.exit.Reason = "The driver ended as requested"
 		}
+	}
+	c.account(now)
+	if c.operations.told {
+		c.exit.OperatedMS = c.operations.ran.Milliseconds()
 	}
 	if c.running != nil {
 		c.exit.Calculation, c.exit.RanMS = c.running.id, c.ran(now)
 		c.running = nil
 	}
-	return []effect{leave{c.exit}}
+	return slices.Concat(c.answerClaimants(c.exit.Reason), c.refuseWaiting(), []effect{leave{c.exit}})
 }
 
 func (c *core) onTick(now time.Time) []effect {
@@ -381,8 +433,15 @@ func (c *core) onTick(now time.Time) []effect {
 			record{Event{Type: EventCanceling, At: Seconds(now), Calculation: id, Step: StepKill}})
 	case due(c.startAt):
 		return c.fault(now, Event{Reason: fmt.Sprintf("The driver was not ready after %v, so it was killed", millis(c.launch.StartTimeoutMS))})
+	case due(c.operations.restAt):
+		return c.onRested(now)
+	case due(c.ageAt):
+		return c.end(now, CauseAge)
 	case due(c.idleAt):
 		return c.end(now, CauseIdle)
+	case due(c.trimAt):
+		c.trimAt = time.Time{}
+		return []effect{tell{kernel.Trim()}}
 	case due(c.pingAt):
 		return c.beat(now)
 	}

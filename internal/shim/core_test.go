@@ -33,6 +33,8 @@ type rig struct {
 
 	mu  sync.Mutex
 	did []string // since the last check
+
+	trims []time.Duration // when the kernel was told to give memory back, since the test began
 }
 
 // newRig starts the loop inside a bubble of testing/synctest.
@@ -52,12 +54,16 @@ func (r *rig) perform(e effect) error {
 	r.did = append(r.did, fmt.Sprintf("%v %s", time.Since(r.at), describe(e)))
 	switch e := e.(type) {
 	case tell:
-		if e.command.Type == kernel.TypePing {
+		switch e.command.Type {
+		case kernel.TypePing:
 			r.facts <- told{kernel.Message{Type: kernel.TypePong, N: e.command.N}}
 			r.did = r.did[:len(r.did)-1] // too many to tell
+		case kernel.TypeTrim:
+			r.trims = append(r.trims, time.Since(r.at))
+			r.did = r.did[:len(r.did)-1]
 		}
 	case answer:
-		e.to <- e.text
+		e.to <- e.reply
 	case kill:
 		for process := range r.core.alive {
 			r.facts <- died{death{process: process, signal: syscall.SIGKILL}}
@@ -77,7 +83,7 @@ func describe(e effect) string {
 	case complete:
 		return "complete " + e.message.Calculation
 	case answer:
-		return strings.TrimSpace("answer " + e.text)
+		return strings.TrimSpace("answer " + e.refusal)
 	case leave:
 		return fmt.Sprintf("leave %s: %s", e.event.Cause, e.event.Reason)
 	}
@@ -87,9 +93,9 @@ func describe(e effect) string {
 func (r *rig) say(m kernel.Message) { r.facts <- told{m} }
 
 func (r *rig) ask(op, calculation string) string {
-	answer := make(chan string, 1)
+	answer := make(chan reply, 1)
 	r.facts <- asked{op: op, calculation: calculation, answer: answer}
-	return <-answer
+	return (<-answer).refusal
 }
 
 func (r *rig) check(t *testing.T, want ...string) {
@@ -129,7 +135,7 @@ func TestCore_InTime(t *testing.T) {
 			r.facts <- died{death{process: KernelProcess}}
 			r.facts <- died{death{process: JVMProcess}}
 			<-r.over
-			r.check(t, "1h2m9s closeJVM", "1h2m9s leave idle: The driver ended after 1m0s without a calculation")
+			r.check(t, "1h2m9s closeJVM", "1h2m9s leave idle: The driver ended after 1m0s without a calculation or a call over Spark Connect")
 		},
 		"an end that takes too long is forced": func(t *testing.T, r *rig) {
 			r.say(kernel.Message{Type: kernel.TypeReady})
@@ -223,6 +229,74 @@ func TestCore_InTime(t *testing.T) {
 	}
 }
 
+func TestCore_Trim(t *testing.T) {
+	launch := testLaunch
+	launch.IdleTimeoutMS = 0
+	ahead := launch
+	ahead.Warm = &Warm{Key: "key"}
+	for _, test := range []struct {
+		name   string
+		launch Launch
+		script func(*rig)
+		want   []time.Duration
+	}{
+		{"once after the start, and not before", launch, func(r *rig) {
+			time.Sleep(time.Minute)
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			time.Sleep(time.Hour)
+		}, []time.Duration{time.Minute + TrimAfter}},
+		{"once after a calculation, and not while it runs", launch, func(r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			time.Sleep(TrimAfter - 1)
+			r.ask(OpExecute, "a")
+			time.Sleep(time.Hour)
+			r.say(kernel.Message{Type: kernel.TypeFinished, Calculation: "a"})
+			time.Sleep(time.Hour)
+		}, []time.Duration{time.Hour + 2*TrimAfter - 1}},
+		{"not while operations run, nor while a client asks for something", launch, func(r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			r.stir(stirOperating)
+			time.Sleep(time.Hour)
+			r.stir(stirRested)
+			for range 60 {
+				time.Sleep(time.Second)
+				r.stir(stirTouched)
+			}
+			time.Sleep(time.Hour)
+		}, []time.Duration{time.Hour + time.Minute + TrimAfter}},
+		{"once while it waits for a session, and once after the session's start", ahead, func(r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeWarm})
+			time.Sleep(time.Hour)
+			r.claims()
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			time.Sleep(time.Hour)
+		}, []time.Duration{TrimAfter, time.Hour + TrimAfter}},
+		{"not between a claim and the session's start", ahead, func(r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeWarm})
+			time.Sleep(TrimAfter - 1)
+			r.claims()
+			time.Sleep(time.Minute)
+		}, nil},
+		{"not once the end is asked for", launch, func(r *rig) {
+			r.say(kernel.Message{Type: kernel.TypeReady})
+			time.Sleep(TrimAfter - 1)
+			r.ask(OpEnd, "")
+			time.Sleep(2 * time.Second)
+		}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(test.launch)
+				test.script(r)
+				r.finish()
+				if !slices.Equal(r.trims, test.want) {
+					t.Errorf("memory is given back at %v, want %v", r.trims, test.want)
+				}
+			})
+		})
+	}
+}
+
 // patient is a core that has been ready since start, and what the processes that
 // it pings owe it.
 type patient struct {
@@ -238,6 +312,7 @@ func newPatient() *patient {
 	p := &patient{now: time.Unix(1e9, 0), owed: make(map[string]int64)}
 	p.core = newCore(launch, p.now)
 	p.next(p.now, told{kernel.Message{Type: kernel.TypeReady}})
+	p.trimAt = time.Time{} // beats are all that it waits for
 	return p
 }
 
@@ -441,6 +516,7 @@ func TestCore_Always(t *testing.T) {
 		alive := map[string]bool{KernelProcess: true, JVMProcess: true}
 		taken := map[string]bool{}
 		running, left, killed, isEnding := "", false, false, false
+		unanswered := 0
 		ids := rapid.SampledFrom([]string{"a", "b", "c", "../d"})
 
 		give := func(f fact) {
@@ -480,8 +556,13 @@ func TestCore_Always(t *testing.T) {
 					left = true
 				}
 			}
-			if _, ok := f.(asked); ok != (answers == 1) {
-				r.Fatalf("%d answers to %v", answers, f)
+			if f, ok := f.(asked); ok {
+				if unanswered++; answers == 0 && f.op != OpConnect && f.op != OpUI {
+					r.Fatalf("no answer to %v", f)
+				}
+			}
+			if unanswered -= answers; unanswered < 0 || left && unanswered > 0 {
+				r.Fatalf("%d answers to %v, and %d are missing", answers, f, unanswered)
 			}
 			if !left && isEnding && !killed && c.wake().IsZero() {
 				r.Fatal("it is to end, and waits for ever")
@@ -492,14 +573,14 @@ func TestCore_Always(t *testing.T) {
 		}
 		r.Repeat(map[string]func(*rapid.T){
 			"ask": func(r *rapid.T) {
-				give(asked{op: rapid.SampledFrom([]string{OpExecute, OpExecute, OpInterrupt, OpEnd, "dance"}).Draw(r, "op"), calculation: ids.Draw(r, "id")})
+				give(asked{op: rapid.SampledFrom([]string{OpExecute, OpExecute, OpInterrupt, OpConnect, OpUI, OpEnd, "dance"}).Draw(r, "op"), calculation: ids.Draw(r, "id")})
 			},
 			"tell": func(r *rapid.T) {
 				types := []string{
 					kernel.TypeReady, kernel.TypePhase, kernel.TypeStarted, kernel.TypeFinished,
-					kernel.TypeDisplayData, kernel.TypePong, kernel.TypeFailed, "nonsense",
+					kernel.TypeDisplayData, kernel.TypePong, kernel.TypeConnect, kernel.TypeUI, kernel.TypeFailed, "nonsense",
 				}
-				give(told{kernel.Message{Type: rapid.SampledFrom(types).Draw(r, "type"), Calculation: ids.Draw(r, "id"), Reason: "said"}})
+				give(told{kernel.Message{Type: rapid.SampledFrom(types).Draw(r, "type"), Calculation: ids.Draw(r, "id"), Reason: "said", N: rapid.Int64Range(1, 5).Draw(r, "n")}})
 			},
 			"die": func(r *rapid.T) {
 				process := rapid.SampledFrom([]string{KernelProcess, JVMProcess}).Draw(r, "process")
@@ -508,6 +589,9 @@ func TestCore_Always(t *testing.T) {
 				}
 				delete(alive, process)
 				give(died{death{process: process, code: 1}})
+			},
+			"stir": func(r *rapid.T) {
+				give(stirred{rapid.SampledFrom([]string{stirOperating, stirRested, stirTouched}).Draw(r, "what")})
 			},
 			"break": func(*rapid.T) { give(broke{errors.New("the disk is full")}) },
 			"wait": func(*rapid.T) {
@@ -524,7 +608,7 @@ func TestLoop_EffectsThatFail(t *testing.T) {
 	c := newCore(testLaunch, time.Now())
 	c.next(time.Now(), told{kernel.Message{Type: kernel.TypeReady}})
 	facts := make(chan fact, 3)
-	answer := make(chan string, 1)
+	answer := make(chan reply, 1)
 	facts <- asked{op: OpExecute, calculation: "a", answer: answer}
 	facts <- died{death{process: KernelProcess, signal: syscall.SIGKILL}}
 	facts <- died{death{process: JVMProcess, signal: syscall.SIGKILL}}

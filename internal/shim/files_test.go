@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hearth/internal/kernel"
 )
 
@@ -27,7 +29,7 @@ func TestFiles(t *testing.T) {
 		if err := f.Rename(t.Context(), "s3://a/b", "s3://a/c"); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := <-asked, (kernel.Command{Type: kernel.TypeFiles, N: 1, Op: kernel.OpRename, Path: "s3://a/b", To: "s3://a/c"}); got != want {
+		if got, want := <-asked, (kernel.Command{Type: kernel.TypeFiles, N: 1, Op: kernel.OpRename, Path: "s3://a/b", To: "s3://a/c"}); !cmp.Equal(got, want) {
 			t.Errorf("the kernel was asked for %+v", got)
 		}
 	})

@@ -60,5 +60,5 @@ func (c *core) onPong(now time.Time, m kernel.Message) []effect {
 		return nil
 	}
 	c.silent = false
-	return []effect{record{Event{Type: EventResponsive, At: Seconds(now)}}}
+	return []effect{record{Event{Type: EventResponsive, At: Seconds(now), Operating: c.operations.told}}}
 }

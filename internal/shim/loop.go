@@ -35,7 +35,7 @@ func performAll(effects []effect, perform func(effect) error) error {
 	var failed error
 	for _, e := range effects {
 		if a, ok := e.(answer); ok && failed != nil {
-			a.text = failed.Error()
+			a.reply = reply{refusal: failed.Error()}
 			e = a
 		} else if failed != nil {
 			continue

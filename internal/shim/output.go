@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -122,6 +123,7 @@ type output struct {
 	stdout, stderr *pump
 	board          *board
 
+	last    string     // the directory of the calculation that was opened last
 	files   []*os.File // of the calculation that runs
 	outputs *os.File   // what it displayed
 }
@@ -141,6 +143,7 @@ func (o *output) open(calculation, code string) error {
 	if err != nil {
 		return notKept(calculation, err)
 	}
+	o.last = dir
 	for _, name := range []string{StdoutFile, StderrFile, OutputsFile} {
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
@@ -190,6 +193,21 @@ func (o *output) close() error {
 		err = errors.Join(err, f.Close())
 	}
 	o.files, o.outputs = nil, nil
+	return err
+}
+
+// sync puts on disk what the last calculation left: of those before it, a server
+// has all.
+func (o *output) sync() error {
+	if o.last == "" {
+		return nil
+	}
+	err := SyncDir(filepath.Dir(o.last))
+	for _, name := range []string{StdoutFile, StderrFile, ResultFile} {
+		if failed := syncFile(o.last, name); !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
 	return err
 }
 

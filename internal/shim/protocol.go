@@ -2,6 +2,7 @@ package shim
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 
@@ -25,15 +26,31 @@ type Launch struct {
 
 	Catalog string `json:"catalog,omitempty"` // the file that the catalog of the JVM is in; "" is none
 
+	Warm *Warm `json:"warm,omitempty"` // nil for a session that is there already
+
 	MemoryLimit int64 `json:"memory_limit,omitempty"` // bytes that the processes may use; 0 is no limit
 
-	IdleTimeoutMS       int64 `json:"idle_timeout_ms"`       // without a calculation; 0 is never
+	IdleTimeoutMS       int64 `json:"idle_timeout_ms"`       // without a calculation or a call over Spark Connect; 0 is never
 	StartTimeoutMS      int64 `json:"start_timeout_ms"`      // until ready; 0 is never
 	EndGraceMS          int64 `json:"end_grace_ms"`          // from the request to end to the kill
 	CancelDeadlineMS    int64 `json:"cancel_deadline_ms"`    // from the interrupt to the kill
 	HeartbeatMS         int64 `json:"heartbeat_ms"`          // between pings of each process; 0 is none
 	UnresponsiveAfterMS int64 `json:"unresponsive_after_ms"` // without an answer
 	LostAfterMS         int64 `json:"lost_after_ms"`         // without an answer, until the kill
+}
+
+// Warm is of a driver that is launched ahead of its session, which claims it.
+type Warm struct {
+	Key   string `json:"key"`    // the server's affair
+	AgeMS int64  `json:"age_ms"` // from the launch until it ends, if nobody claims it; 0 is never
+}
+
+// Claim is what a driver that was launched ahead is told of its session.
+type Claim struct {
+	At            float64           `json:"at"` // when the session was asked for, in Unix seconds
+	IdleTimeoutMS int64             `json:"idle_timeout_ms"`
+	Properties    map[string]string `json:"properties"` // Spark's, to be set
+	Session       kernel.Session    `json:"session"`
 }
 
 // Process is a program to run. Env is its whole environment.
@@ -70,11 +87,15 @@ type Started struct {
 const (
 	EventSpawned      = "spawned"
 	EventPhase        = "phase"
+	EventWarm         = "warm"    // instead of ready, which follows the claim
+	EventClaimed      = "claimed" // by the session
 	EventReady        = "ready"
 	EventAccepted     = "accepted"
 	EventStarted      = "started"
 	EventCanceling    = "canceling"
 	EventFinished     = "finished"
+	EventOperating    = "operating"
+	EventRested       = "rested"
 	EventUnresponsive = "unresponsive"
 	EventResponsive   = "responsive"
 	EventEnding       = "ending"
@@ -85,6 +106,7 @@ const (
 const (
 	CauseRequested = "requested"
 	CauseIdle      = "idle"
+	CauseAge       = "age" // of a driver that nobody has claimed
 	CauseFault     = "fault"
 )
 
@@ -111,7 +133,7 @@ type Event struct {
 
 	Name   string  `json:"name,omitempty"` // of phase
 	TookMS int64   `json:"took_ms,omitempty"`
-	Phases []Phase `json:"phases,omitempty"` // of ready
+	Phases []Phase `json:"phases,omitempty"` // of warm and ready
 
 	Calculation string `json:"calculation,omitempty"`
 	Step        string `json:"step,omitempty"`   // of canceling
@@ -119,6 +141,9 @@ type Event struct {
 	ExitStatus  int    `json:"exit_status,omitempty"`
 	Progress    string `json:"progress,omitempty"`
 	RanMS       int64  `json:"ran_ms,omitempty"` // of finished, and of exited in the middle of a calculation
+
+	Operating  bool  `json:"operating,omitempty"`   // of finished and responsive: operations of Spark Connect run
+	OperatedMS int64 `json:"operated_ms,omitempty"` // of rested, and of exited in the middle: how long they ran while no calculation did
 
 	Cause   string `json:"cause,omitempty"`   // of ending and exited
 	Reason  string `json:"reason,omitempty"`  // for people
@@ -134,6 +159,7 @@ func (e Event) Time() time.Time { return fromSeconds(e.At) }
 type Phase struct {
 	Name   string `json:"name"`
 	TookMS int64  `json:"took_ms"`
+	Ahead  bool   `json:"ahead,omitempty"` // before the claim
 }
 
 // Result is the result document of a calculation. Outputs are in the form of a
@@ -171,10 +197,17 @@ const (
 // a shim that does not know it.
 const (
 	OpPing      = "ping"
+	OpClaim     = "claim" // makes a driver that was launched ahead its session's
 	OpExecute   = "execute"
 	OpInterrupt = "interrupt"
 	OpEnd       = "end"
+	OpConnect   = "connect" // gives where Spark Connect listens
+	OpUI        = "ui"      // gives where Spark shows its pages
 )
+
+// Unknown is the refusal of an operation that a shim does not know, because it is
+// older than whoever asks.
+func Unknown(op string) string { return fmt.Sprintf("the driver does not know how to %q", op) }
 
 // Message is a frame on the socket, either way.
 type Message struct {
@@ -192,7 +225,11 @@ type Message struct {
 	ID    int64  `json:"id,omitempty"` // of request and reply
 	Op    string `json:"op,omitempty"` // of request
 	Code  string `json:"code,omitempty"`
+	Claim *Claim `json:"claim,omitempty"` // of claim
 	Error string `json:"error,omitempty"` // of reply and refused
+
+	Address string `json:"address,omitempty"` // of the reply to connect and ui: host:port
+	Secret  string `json:"secret,omitempty"`  // likewise: what has to come with every call; empty is none
 
 	Next  int64  `json:"next,omitempty"` // of event: where the journal goes on
 	Event *Event `json:"event,omitempty"`

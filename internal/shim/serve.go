@@ -142,14 +142,12 @@ func (c *client) answerAll() error {
 		if r.Type != MessageRequest {
 			return fmt.Errorf("%q is not what a client sends", r.Type)
 		}
-		reply := Message{Type: MessageReply, ID: r.ID}
-		answer := make(chan string, 1)
-		if c.server.ask(asked{op: r.Op, calculation: r.Calculation, code: r.Code, answer: answer}) {
-			reply.Error = <-answer
-		} else {
-			reply.Error = "the driver has ended"
+		got := reply{refusal: driverEnded}
+		answer := make(chan reply, 1)
+		if c.server.ask(asked{op: r.Op, calculation: r.Calculation, code: r.Code, claim: r.Claim, answer: answer}) {
+			got = <-answer
 		}
-		if err := c.send(reply); err != nil {
+		if err := c.send(Message{Type: MessageReply, ID: r.ID, Error: got.refusal, Address: got.address, Secret: got.secret}); err != nil {
 			return err
 		}
 	}

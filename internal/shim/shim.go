@@ -65,14 +65,13 @@ type shim struct {
 
 	facts chan fact
 	left  chan struct{} // closed when the loop is over
-	sync  chan struct{} // has room for one: the journal is to be synced
 }
 
 // begin starts the driver. When it fails nothing runs, and this process is to end.
 func begin(bundle string, catalog Catalog) (*shim, error) {
 	s := &shim{
 		bundle: bundle, board: &board{}, files: &Files{}, oomKills: oomKills(),
-		facts: make(chan fact), left: make(chan struct{}), sync: make(chan struct{}, 1),
+		facts: make(chan fact), left: make(chan struct{}),
 	}
 	switch found, err := Load(bundle, LaunchFile, &s.launch); {
 	case err != nil:
@@ -186,6 +185,7 @@ func (s *shim) spawn() error {
 	s.files.begin(s.children.say)
 	faultpoint.At("processes", "spawned")
 	kernelPID, jvmPID := s.children.pids()
+	s.log.Info("the driver's processes run", "kernel", kernelPID, "jvm", jvmPID)
 	now := Seconds(time.Now())
 	s.output = &output{bundle: s.bundle, board: s.board}
 	s.output.stdout, err = newPump(s.children.stdout, s.logFile)
@@ -217,12 +217,11 @@ func (s *shim) spawn() error {
 // run serves until the driver has ended.
 func (s *shim) run(signals <-chan os.Signal) error {
 	kernelPID, jvmPID := s.children.pids()
-	s.log.Info("the driver's processes run", "kernel", kernelPID, "jvm", jvmPID)
 	go reapOrphans(map[int]bool{kernelPID: true, jvmPID: true}, s.left)
 	broke := func(err error) { s.send(broke{fmt.Errorf("its output could not be kept: %w", plain(err))}) }
 	go s.output.stdout.run(broke)
 	go s.output.stderr.run(broke)
-	go s.syncRecords()
+	go s.syncIdentity()
 	go s.watchFiles()
 	go s.heed(signals)
 	s.server.clients.Go(s.server.run) // counted with them, so that close waits for the last to be let in
@@ -274,28 +273,18 @@ func (s *shim) heed(signals <-chan os.Signal) {
 			return
 		case got := <-signals:
 			if got == syscall.SIGTERM {
-				s.send(asked{op: OpEnd, answer: make(chan string, 1)})
+				s.send(asked{op: OpEnd, answer: make(chan reply, 1)})
 			}
 		}
 	}
 }
 
-// syncRecords puts on disk, beside the loop, that the driver was started and
-// what it finished. Whoever is told of an event records it durably himself, and
-// need not wait for two disks.
-func (s *shim) syncRecords() {
+// syncIdentity puts on disk, beside the loop, that the driver was started. What it
+// does is not synced before it ends: a server that is killed finds it as it is, and
+// when the machine goes down, the driver was lost, whatever its journal says.
+func (s *shim) syncIdentity() {
 	if err := syncFile(s.bundle, IdentityFile); err != nil {
 		s.send(broke{notWritten(err)})
-	}
-	for {
-		select {
-		case <-s.left:
-			return
-		case <-s.sync:
-			if err := s.journal.file.Sync(); err != nil {
-				s.send(broke{notWritten(err)})
-			}
-		}
 	}
 }
 
@@ -358,6 +347,10 @@ func (s *shim) perform(e effect) error {
 	case tell:
 		faultpoint.At("kernel to be told", e.command.Type)
 		return s.children.say(e.command)
+	case know:
+		if err := kernel.Know(s.bundle, e.session); err != nil {
+			return fmt.Errorf("what is known of its session could not be written: %w", plain(err))
+		}
 	case open:
 		return s.output.open(e.calculation, e.code)
 	case keep:
@@ -366,7 +359,7 @@ func (s *shim) perform(e effect) error {
 		return s.output.complete(e.message)
 	case answer:
 		faultpoint.At("request", "to be answered")
-		e.to <- e.text
+		e.to <- e.reply
 	case closeJVM:
 		s.children.closeJVM()
 	case kill:
@@ -383,12 +376,6 @@ func (s *shim) record(e Event) error {
 	}
 	faultpoint.At("event written", e.Type)
 	s.board.set(func(b *standing) { b.journal = s.journal.size })
-	if e.Type == EventFinished {
-		select {
-		case s.sync <- struct{}{}:
-		default: // one is due, and will find this event
-		}
-	}
 	return nil
 }
 
@@ -413,6 +400,7 @@ func (s *shim) leave(exit Event) []error {
 	s.log.Info("the driver has ended", "cause", exit.Cause, "reason", exit.Reason)
 	errs = append(errs,
 		os.Remove(filepath.Join(s.bundle, ballastFile)),
+		s.output.sync(), // what the journal says of it is believed after an exit, also when the machine goes down
 		s.record(exit),
 		s.journal.file.Sync(),
 		Save(s.bundle, ExitFile, exit),

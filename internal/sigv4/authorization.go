@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -31,9 +32,11 @@ func (c credential) scope() string {
 // authorization is a signature with what a request says about it.
 type authorization struct {
 	credential    credential
+	scope         string   // of the credential, as sent
+	headers       string   // signedHeaders, as sent
 	signedHeaders []string // lower case, sorted, no duplicates
-	signature     string   // 64 lower-case hexadecimal digits
-	date          string   // as sent
+	signature     [sha256.Size]byte
+	date          string // as sent
 	at            time.Time
 	lifetime      time.Duration // of a presigned URL; zero for a signed header
 }
@@ -61,18 +64,27 @@ func fromHeader(header, date string) (authorization, *Error) {
 	if scheme != algorithm {
 		return authorization{}, fault(FaultIncomplete, "Unsupported AWS 'algorithm': only "+algorithm+" is supported.")
 	}
-	parts := make(map[string]string, 3)
+	var credential, signature, headers string
+	names := make([]string, 0, 3)
 	for part := range strings.SplitSeq(rest, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if _, twice := parts[name]; !ok || twice {
+		if !ok || slices.Contains(names, name) {
 			return authorization{}, fault(FaultIncomplete, "Authorization header has to be a list of different key=value pairs.")
 		}
-		parts[name] = value
+		names = append(names, name)
+		switch name {
+		case "Credential":
+			credential = value
+		case "Signature":
+			signature = value
+		case "SignedHeaders":
+			headers = value
+		}
 	}
 	var missing []string
-	for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
-		if parts[name] == "" {
-			missing = append(missing, "Authorization header requires '"+name+"' parameter.")
+	for _, required := range [...]struct{ name, value string }{{"Credential", credential}, {"Signature", signature}, {"SignedHeaders", headers}} {
+		if required.value == "" {
+			missing = append(missing, "Authorization header requires '"+required.name+"' parameter.")
 		}
 	}
 	if date == "" {
@@ -81,7 +93,7 @@ func fromHeader(header, date string) (authorization, *Error) {
 	if len(missing) > 0 {
 		return authorization{}, fault(FaultIncomplete, strings.Join(missing, " "))
 	}
-	return parse(parts["Credential"], parts["SignedHeaders"], parts["Signature"], date)
+	return parse(credential, headers, signature, date)
 }
 
 func fromQuery(query url.Values) (authorization, *Error) {
@@ -104,31 +116,45 @@ func fromQuery(query url.Values) (authorization, *Error) {
 }
 
 func parse(credentialText, headers, signature, date string) (authorization, *Error) {
-	a := authorization{signature: signature, date: date, signedHeaders: strings.Split(headers, ";")}
-	scope := strings.Split(credentialText, "/")
-	if len(scope) != 5 || scope[0] == "" {
+	a := authorization{headers: headers, date: date, signedHeaders: strings.Split(headers, ";")}
+	var id string
+	id, a.scope, _ = strings.Cut(credentialText, "/")
+	day, rest, _ := strings.Cut(a.scope, "/")
+	region, rest, _ := strings.Cut(rest, "/")
+	service, end, whole := strings.Cut(rest, "/")
+	if !whole || id == "" || strings.Contains(end, "/") {
 		return a, fault(FaultIncomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
 	}
-	a.credential = credential{accessKeyID: scope[0], day: scope[1], region: scope[2], service: scope[3]}
+	a.credential = credential{accessKeyID: id, day: day, region: region, service: service}
 	at, err := time.Parse(timeFormat, date)
 	if err != nil {
 		return a, fault(FaultIncomplete, "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	a.at = at
-	if raw, err := hex.DecodeString(signature); err != nil || len(raw) != 32 || signature != strings.ToLower(signature) {
+	if !decodeSignature(&a.signature, signature) {
 		return a, fault(FaultIncomplete, "Signature has to be 64 lower-case hexadecimal digits.")
 	}
 	if !canonicalHeaderList(a.signedHeaders) {
 		return a, fault(FaultIncomplete, "SignedHeaders has to be a sorted list of lower-case header names, each once.")
 	}
 	switch {
-	case scope[4] != terminator:
+	case end != terminator:
 		return a, fault(FaultScope, fmt.Sprintf("Credential should be scoped with a valid terminator: '%s'.", terminator))
-	case a.credential.day != at.Format(dayFormat):
+	case day != date[:len(dayFormat)]:
 		return a, fault(FaultScope, fmt.Sprintf("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
-			a.credential.day, at.Format(dayFormat), date))
+			day, date[:len(dayFormat)], date))
 	}
 	return a, nil
+}
+
+// decodeSignature reads 64 lower-case hexadecimal digits, and reports whether
+// the text is that.
+func decodeSignature(signature *[sha256.Size]byte, text string) bool {
+	if len(text) != hex.EncodedLen(len(signature)) || text != strings.ToLower(text) {
+		return false
+	}
+	_, err := hex.Decode(signature[:], []byte(text))
+	return err == nil
 }
 
 func canonicalHeaderList(names []string) bool {

@@ -8,34 +8,32 @@ import (
 	"strings"
 )
 
-// canonicalRequest is the text whose hash is signed. For S3 the path is encoded
-// once, for every other service a second time.
-func canonicalRequest(r *http.Request, query url.Values, signedHeaders []string, payloadHash string, s3 bool) string {
-	var b strings.Builder
-	b.Grow(512)
-	b.WriteString(r.Method)
-	b.WriteByte('\n')
-	b.WriteString(canonicalPath(r.URL, s3))
-	b.WriteByte('\n')
-	b.WriteString(canonicalQuery(query))
-	b.WriteByte('\n')
+// appendCanonical appends the text whose hash is signed. For S3 the path is
+// encoded once, for every other service a second time. headers are the names of
+// signedHeaders with a semicolon between them.
+func appendCanonical(b []byte, r *http.Request, query url.Values, headers string, signedHeaders []string, payloadHash string, s3 bool) []byte {
+	b = append(b, r.Method...)
+	b = append(b, '\n')
+	b = append(b, canonicalPath(r.URL, s3)...)
+	b = append(b, '\n')
+	b = append(b, canonicalQuery(query)...)
+	b = append(b, '\n')
 	for _, name := range signedHeaders {
-		b.WriteString(name)
-		b.WriteByte(':')
-		writeHeader(&b, r, name)
-		b.WriteByte('\n')
+		b = append(b, name...)
+		b = append(b, ':')
+		b = appendHeader(b, r, name)
+		b = append(b, '\n')
 	}
-	b.WriteByte('\n')
-	b.WriteString(strings.Join(signedHeaders, ";"))
-	b.WriteByte('\n')
-	b.WriteString(payloadHash)
-	return b.String()
+	b = append(b, '\n')
+	b = append(b, headers...)
+	b = append(b, '\n')
+	return append(b, payloadHash...)
 }
 
 func canonicalPath(u *url.URL, s3 bool) string {
 	path := u.EscapedPath()
 	switch {
-	case path == "":
+	case path == "", path == "/":
 		return "/"
 	case !s3:
 		return encode(path, true)
@@ -83,24 +81,26 @@ func canonicalQuery(query url.Values) string {
 	return b.String()
 }
 
-// writeHeader writes a header's canonical value. net/http keeps some headers
+// appendHeader appends a header's canonical value. net/http keeps some headers
 // outside of the header map.
-func writeHeader(b *strings.Builder, r *http.Request, name string) {
-	values := r.Header[http.CanonicalHeaderKey(name)]
+func appendHeader(b []byte, r *http.Request, name string) []byte {
 	switch {
 	case name == "host":
-		values = []string{host(r)}
+		return appendCollapsed(b, strings.TrimSpace(host(r)))
 	case name == "content-length" && r.ContentLength >= 0:
-		values = []string{strconv.FormatInt(r.ContentLength, 10)}
-	case name == "transfer-encoding":
+		return strconv.AppendInt(b, r.ContentLength, 10)
+	}
+	values := r.Header[canonicalName(name)]
+	if name == "transfer-encoding" {
 		values = r.TransferEncoding
 	}
 	for i, value := range values {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		writeCollapsed(b, strings.TrimSpace(value))
+		b = appendCollapsed(b, strings.TrimSpace(value))
 	}
+	return b
 }
 
 func host(r *http.Request) string {
@@ -110,17 +110,49 @@ func host(r *http.Request) string {
 	return r.URL.Host
 }
 
-// writeCollapsed writes text with one space for each run of spaces.
-func writeCollapsed(b *strings.Builder, text string) {
+// appendCollapsed appends text with one space for each run of spaces.
+func appendCollapsed(b []byte, text string) []byte {
 	if !strings.Contains(text, "  ") {
-		b.WriteString(text)
-		return
+		return append(b, text...)
 	}
 	for i := range len(text) {
 		if text[i] != ' ' || text[i-1] != ' ' { // the first byte is no space: text is trimmed
-			b.WriteByte(text[i])
+			b = append(b, text[i])
 		}
 	}
+	return b
+}
+
+// usual are headers that come with most requests, in net/http's spelling. To
+// spell others costs an allocation each.
+var usual = []string{
+	"Content-Type", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Decoded-Content-Length", "X-Amz-Security-Token",
+	"X-Amz-Target", "X-Amz-Trailer", "X-Amz-User-Agent", "X-Amzn-Query-Mode", "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request",
+}
+
+var canonicalNames, lowerNames = func() (canonical, lower map[string]string) {
+	canonical, lower = make(map[string]string), make(map[string]string)
+	for _, name := range usual {
+		small := strings.ToLower(name)
+		canonical[small], lower[name] = name, small
+	}
+	return canonical, lower
+}()
+
+// canonicalName spells a header's name as net/http does.
+func canonicalName(name string) string {
+	if known, ok := canonicalNames[name]; ok {
+		return known
+	}
+	return http.CanonicalHeaderKey(name)
+}
+
+// lowerName spells a header's name as signatures do.
+func lowerName(name string) string {
+	if known, ok := lowerNames[name]; ok {
+		return known
+	}
+	return strings.ToLower(name)
 }
 
 // encode percent-encodes all but RFC 3986's unreserved characters.

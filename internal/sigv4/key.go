@@ -4,11 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"sync"
 )
 
-// signingKey derives the key that signs for one day, region and service.
-func signingKey(secret string, c credential) []byte {
+// derive makes the key that signs for one day, region and service.
+func derive(secret string, c credential) []byte {
 	key := []byte("AWS4" + secret)
 	for _, part := range []string{c.day, c.region, c.service, terminator} {
 		key = mac(key, part)
@@ -24,7 +25,48 @@ func mac(key []byte, text string) []byte {
 
 func hashHex(data []byte) string {
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	return string(hex.AppendEncode(make([]byte, 0, 2*sha256.Size), sum[:])) // one allocation; EncodeToString makes two
+}
+
+// signingKey is a derived key, with signers that are not in use.
+type signingKey struct {
+	key  []byte
+	idle sync.Pool // of *signer
+}
+
+// signer makes signatures with one key, in memory of its own, which the next
+// signature is made in too.
+type signer struct {
+	mac       hash.Hash
+	canonical []byte
+	toSign    []byte
+	signature [sha256.Size]byte
+}
+
+// signer has to be given back to idle.
+func (k *signingKey) signer() *signer {
+	if s, ok := k.idle.Get().(*signer); ok {
+		return s
+	}
+	return &signer{mac: hmac.New(sha256.New, k.key)}
+}
+
+// sign makes the signature of the canonical request.
+func (s *signer) sign(date, scope string) {
+	hash := sha256.Sum256(s.canonical)
+	s.toSign = appendToSign(s.toSign[:0], date, scope, hash)
+	s.mac.Reset()
+	s.mac.Write(s.toSign)
+	s.mac.Sum(s.signature[:0])
+}
+
+func appendToSign(b []byte, date, scope string, hash [sha256.Size]byte) []byte {
+	b = append(b, algorithm+"\n"...)
+	b = append(b, date...)
+	b = append(b, '\n')
+	b = append(b, scope...)
+	b = append(b, '\n')
+	return hex.AppendEncode(b, hash[:])
 }
 
 // maxCachedKeys bounds the cache. Only known access keys get into it, and their
@@ -35,7 +77,7 @@ const maxCachedKeys = 1024
 // part of the key of the cache, so a changed secret takes effect at once.
 type keyCache struct {
 	mu   sync.Mutex
-	keys map[cachedKey][]byte
+	keys map[cachedKey]*signingKey
 }
 
 type cachedKey struct {
@@ -43,16 +85,16 @@ type cachedKey struct {
 	secret string
 }
 
-func (c *keyCache) signingKey(secret string, scope credential) []byte {
+func (c *keyCache) signingKey(secret string, scope credential) *signingKey {
 	id := cachedKey{scope, secret}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key, found := c.keys[id]
 	if !found {
 		if c.keys == nil || len(c.keys) >= maxCachedKeys {
-			c.keys = make(map[cachedKey][]byte)
+			c.keys = make(map[cachedKey]*signingKey)
 		}
-		key = signingKey(secret, scope)
+		key = &signingKey{key: derive(secret, scope)}
 		c.keys[id] = key
 	}
 	return key

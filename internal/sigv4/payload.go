@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -54,16 +55,48 @@ func (v *Verifier) hashBody(r *http.Request) (string, *Error) {
 	if r.ContentLength > v.MaxBody {
 		return "", v.tooLarge()
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, v.MaxBody+1))
+	body, err := v.readBody(r)
 	switch {
 	case err != nil:
 		return "", unreadable(err)
 	case int64(len(body)) > v.MaxBody:
 		return "", v.tooLarge()
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	held := new(heldBody)
+	held.Reset(body)
+	r.Body = held
 	return hashHex(body), nil
 }
+
+// readBody reads at most one byte more than MaxBody. It makes room for a small
+// body at once; a large one has to come first.
+func (v *Verifier) readBody(r *http.Request) ([]byte, error) {
+	room := int64(4 << 10)
+	if r.ContentLength >= 0 {
+		room = min(room, r.ContentLength+1) // one more shows that nothing follows
+	}
+	body := make([]byte, 0, room)
+	for int64(len(body)) <= v.MaxBody {
+		n, err := r.Body.Read(body[len(body):min(int64(cap(body)), v.MaxBody+1)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(body) == cap(body) {
+			body = slices.Grow(body, len(body))
+		}
+	}
+	return body, nil
+}
+
+// heldBody is a body that was read.
+type heldBody struct{ bytes.Reader }
+
+// Close implements io.Closer.
+func (*heldBody) Close() error { return nil }
 
 func (v *Verifier) tooLarge() *Error {
 	return fault(FaultPayloadTooLarge, fmt.Sprintf("The body of the request is over the limit of %d bytes.", v.MaxBody))

@@ -42,8 +42,11 @@ func Sign(r *http.Request, body []byte, credentials Credentials, region, service
 		}
 	}
 	slices.Sort(headers)
-	toSign := stringToSign(date, c, canonicalRequest(r, r.URL.Query(), headers, payload, service == ServiceS3))
-	signature := hex.EncodeToString(mac(signingKey(credentials.SecretAccessKey, c), toSign))
+	names := strings.Join(headers, ";")
+	key := signingKey{key: derive(credentials.SecretAccessKey, c)}
+	s := key.signer()
+	s.canonical = appendCanonical(nil, r, r.URL.Query(), names, headers, payload, service == ServiceS3)
+	s.sign(date, c.scope())
 	r.Header.Set("Authorization", algorithm+" Credential="+c.accessKeyID+"/"+c.scope()+
-		", SignedHeaders="+strings.Join(headers, ";")+", Signature="+signature)
+		", SignedHeaders="+names+", Signature="+hex.EncodeToString(s.signature[:]))
 }

@@ -68,9 +68,9 @@ type Identity struct {
 // its end.
 func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	s3 := v.Service == ServiceS3
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return Identity{}, fault(FaultIncomplete, "The query string cannot be parsed.")
+	query, refusal := queryOf(r)
+	if refusal != nil {
+		return Identity{}, refusal
 	}
 	if s3 && query.Has(keyParameter) && len(r.Header["Authorization"]) == 0 {
 		return v.verifyVersion2(r, query)
@@ -101,19 +101,38 @@ func (v *Verifier) Verify(r *http.Request) (Identity, error) {
 	if a.presigned() {
 		query.Del("X-Amz-Signature")
 	}
-	canonical := canonicalRequest(r, query, a.signedHeaders, payload, s3)
-	toSign := stringToSign(a.date, a.credential, canonical)
 	key := v.keys.signingKey(secret, a.credential)
-	signature := hex.EncodeToString(mac(key, toSign))
-	if !hmac.Equal([]byte(signature), []byte(a.signature)) {
+	s := key.signer()
+	defer key.idle.Put(s)
+	s.canonical = appendCanonical(s.canonical[:0], r, query, a.headers, a.signedHeaders, payload, s3)
+	s.sign(a.date, a.scope)
+	if !hmac.Equal(s.signature[:], a.signature[:]) {
 		refusal := mismatch()
-		refusal.CanonicalRequest, refusal.StringToSign = canonical, toSign
+		refusal.CanonicalRequest, refusal.StringToSign = string(s.canonical), string(s.toSign)
 		return Identity{}, refusal
 	}
-	if refusal := v.settle(r, declared, &chunkSeal{key, a.date, a.credential.scope(), signature}); refusal != nil {
+	switch {
+	case s3:
+		refusal = stream(r, declared, &chunkSeal{key.key, a.date, a.scope, hex.EncodeToString(a.signature[:])})
+	case declared != "": // else the body was read already
+		refusal = v.settle(r, declared)
+	}
+	if refusal != nil {
 		return Identity{}, refusal
 	}
 	return identity, nil
+}
+
+// queryOf gives the parameters of a request's query; nil when it has none.
+func queryOf(r *http.Request) (url.Values, *Error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fault(FaultIncomplete, "The query string cannot be parsed.")
+	}
+	return query, nil
 }
 
 func mismatch() *Error {
@@ -141,14 +160,8 @@ func sessionToken(r *http.Request, query url.Values, a authorization) string {
 	return r.Header.Get("X-Amz-Security-Token")
 }
 
-// settle holds the body to what was declared of it.
-func (v *Verifier) settle(r *http.Request, declared string, s *chunkSeal) *Error {
-	switch {
-	case v.Service == ServiceS3:
-		return stream(r, declared, s)
-	case declared == "": // it was read already
-		return nil
-	}
+// settle holds the body to the hash that was declared of it.
+func (v *Verifier) settle(r *http.Request, declared string) *Error {
 	hash, refusal := v.hashBody(r)
 	if refusal == nil && hash != declared {
 		refusal = payloadMismatch()
@@ -179,18 +192,28 @@ func (v *Verifier) checkScope(c credential) *Error {
 // checkHeaders refuses headers that could be changed on the way. S3 and the
 // JSON services act upon X-Amz-* headers, so each has to be signed.
 func (v *Verifier) checkHeaders(r *http.Request, a authorization) *Error {
-	required := append([]string{"host"}, v.RequiredHeaders...)
-	for name := range r.Header {
-		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") {
-			required = append(required, lower)
+	if !a.signs("host") {
+		return unsigned("host")
+	}
+	for _, name := range v.RequiredHeaders {
+		if !a.signs(name) {
+			return unsigned(name)
 		}
 	}
-	for _, name := range required {
-		if !a.signs(name) {
-			return fault(FaultUnsignedHeaders, fmt.Sprintf("'%s' must be a 'SignedHeader' in the AWS Authorization.", name))
+	const prefix = "x-amz-"
+	for name := range r.Header {
+		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+			continue
+		}
+		if lower := lowerName(name); !a.signs(lower) {
+			return unsigned(lower)
 		}
 	}
 	return nil
+}
+
+func unsigned(name string) *Error {
+	return fault(FaultUnsignedHeaders, fmt.Sprintf("'%s' must be a 'SignedHeader' in the AWS Authorization.", name))
 }
 
 func (v *Verifier) checkTime(a authorization) *Error {
@@ -218,8 +241,4 @@ func (v *Verifier) now() time.Time {
 		return v.Now().UTC()
 	}
 	return time.Now().UTC()
-}
-
-func stringToSign(date string, c credential, canonical string) string {
-	return algorithm + "\n" + date + "\n" + c.scope() + "\n" + hashHex([]byte(canonical))
 }

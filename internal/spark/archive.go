@@ -102,6 +102,7 @@ func (i *installation) start(ctx context.Context, options ...string) error {
 	defer catalog.Close()
 	trial := *i.engine
 	trial.warehouse = "file:" + filepath.Join(bundle, "warehouse")
+	trial.eventLogs = true // their classes are in the archive, too
 	kernel, jvm, err := trial.Processes(hearth.Launch{SessionID: "first-start", Master: "local[2]", WorkingDirectory: bundle}, bundle, Store{})
 	if err != nil {
 		return err

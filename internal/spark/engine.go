@@ -7,14 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"hearth"
 )
-
-// DefaultVersion is the Spark that both of Athena's engine names run on here.
-const DefaultVersion = "3.5.7"
 
 // Engines is a directory of engines and what new ones are made with.
 type Engines struct {
@@ -30,8 +26,12 @@ type Engines struct {
 	// they have one in memory.
 	Warehouse string
 
-	pinned  []jar    // nil is s3Jars
-	formats []format // nil is tableFormats
+	// EventLogs has drivers write down what Spark's history server shows of them
+	// when they have ended.
+	EventLogs bool
+
+	pinned  []jar    // nil are those of the engine's line
+	formats []format // likewise
 }
 
 // Engine is a Spark installation that drivers can be started from.
@@ -46,14 +46,11 @@ type Engine struct {
 	Installed time.Time         `json:"installed"`
 
 	memory, warehouse string
+	eventLogs         bool
 	formats           []format // what With has put on the class path
 }
 
 const engineFile = "engine.json"
-
-// knownVersions are those that Hearth knows the Java options and the Python
-// packages for.
-var knownVersions = regexp.MustCompile(`^3\.5\.[0-9]+$`)
 
 func (e Engines) dir(version string) string { return filepath.Join(e.Dir, version) }
 
@@ -62,7 +59,7 @@ func (e Engines) dir(version string) string { return filepath.Join(e.Dir, versio
 // the machine's, and may come back.
 func (e Engines) Find(version string) (*Engine, error) {
 	absent := func(why string) error {
-		return hearth.Errorf(hearth.KindNotFound, "The engine Spark %s %s. Install it with `hearth engines install`.", version, why)
+		return hearth.Errorf(hearth.KindNotFound, "The engine Spark %s %s. Install it with %s.", version, why, installCommand(version))
 	}
 	content, err := os.ReadFile(filepath.Join(e.dir(version), engineFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,7 +68,7 @@ func (e Engines) Find(version string) (*Engine, error) {
 	if err != nil {
 		return nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s cannot be read: %w.", version, err)
 	}
-	engine := &Engine{memory: e.Memory, warehouse: e.Warehouse}
+	engine := &Engine{memory: e.Memory, warehouse: e.Warehouse, eventLogs: e.EventLogs}
 	if err := json.Unmarshal(content, engine); err != nil || engine.Version != version {
 		return nil, absent(fmt.Sprintf("has a broken %s in %s", engineFile, e.dir(version)))
 	}
@@ -96,7 +93,7 @@ func (e Engines) List() ([]*Engine, error) {
 	}
 	var engines []*Engine
 	for _, entry := range entries {
-		if !knownVersions.MatchString(entry.Name()) {
+		if _, err := lineOf(entry.Name()); err != nil {
 			continue
 		}
 		engine, err := e.Find(entry.Name())

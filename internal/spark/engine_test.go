@@ -102,6 +102,13 @@ func TestEngine_Real(t *testing.T) {
 		}
 	})
 
+	t.Run("has no signed jar on its class path", func(t *testing.T) {
+		bare, err := unsigned(engine.ClassPath, t.TempDir())
+		if err != nil || !slices.Equal(bare, engine.ClassPath) {
+			t.Errorf("without signatures it is %v, %v", bare, err)
+		}
+	})
+
 	t.Run("maps its class archive", func(t *testing.T) {
 		if engine.Java.feature() < firstArchiveJava {
 			t.Logf("Java %s has no archives", engine.Java.Version)

@@ -4,11 +4,12 @@ What is loaded now is in the archive that later drivers start with. The program 
 when Spark works.
 """
 
+import contextlib
 import os
 import struct
 import time
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.sql import SparkSession, functions
 
 gateway = os.environ["HEARTH_GATEWAY"]
@@ -45,6 +46,19 @@ assert spark.read.json("numbers.json").count() == 1000
 spark.sql("create table kept using parquet as select * from numbers")
 spark.sql("describe table kept").collect()
 spark.sql("show tables").collect()
+
+# Spark Connect, with the client that Java has. A Spark that it does not fit works without.
+java = spark.sparkContext._jvm
+proto = java.org.apache.spark.connect.proto
+with contextlib.suppress(Py4JError):
+    address, secret = java.hearth.Connect.start(spark.sparkContext._jsc.sc())
+    client = java.org.apache.spark.sql.connect.client.SparkConnectClient.builder()
+    client = client.connectionString(f"sc://{address}/;x-hearth-driver-secret={secret}").build()
+    query = proto.SQL.newBuilder().setQuery("select key, count(*) from kept group by key")
+    answers = client.execute(proto.Plan.newBuilder().setRoot(proto.Relation.newBuilder().setSql(query)).build())
+    while answers.hasNext():
+        answers.next()
+    client.shutdown()
 
 # S3, as far as it goes without a store: nothing listens there, and it is asked once.
 settings = spark.sparkContext._jvm.org.apache.hadoop.conf.Configuration(spark.sparkContext._jsc.hadoopConfiguration())

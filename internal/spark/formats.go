@@ -30,21 +30,15 @@ type format struct {
 	properties map[string]string // more
 }
 
-// tableFormats are the newest that are made for Spark 3.5. There is one
+// delta and iceberg are what each format is with any Spark. There is one
 // spark_catalog: with both formats it is Catalog, which has both. Delta is the
 // first, so that Spark applies its rules first: one of Iceberg's fails for an
 // update of a table of Delta that is still there as such.
 //
 // Delta's log is kept by LogStore where Delta's own would lose commits.
-var tableFormats = []format{
-	{
-		name:  hearth.Delta,
-		title: "Delta 3.3.3",
-		jars: []jar{
-			mavenJar("io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"),
-			mavenJar("io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"),
-			ownJar("hearth-delta", deltaJar),
-		},
+var (
+	delta = format{
+		name:       hearth.Delta,
 		java:       8,
 		python:     true,
 		classes:    "org.apache.spark.sql.delta.",
@@ -56,13 +50,9 @@ var tableFormats = []format{
 			"spark.delta.logStore.s3a.impl":  "hearth.LogStore",
 			"spark.delta.logStore.s3n.impl":  "hearth.LogStore",
 		},
-	},
-	{
-		name:  hearth.Iceberg,
-		title: "Iceberg 1.12.0",
-		jars: []jar{
-			mavenJar("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"),
-		},
+	}
+	iceberg = format{
+		name:       hearth.Iceberg,
 		java:       17,
 		classes:    "org.apache.iceberg.",
 		extensions: "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
@@ -72,16 +62,30 @@ var tableFormats = []format{
 			// it was read first, as long as it is read every 30 seconds.
 			"spark.sql.catalog.spark_catalog.cache-enabled": "false",
 		},
-	},
+	}
+)
+
+// as is the format in a version, which consists of the jars.
+func (f format) as(title string, jars ...jar) format {
+	f.title, f.jars = title, jars
+	return f
 }
 
-// these are the formats of the names, in their own order and each once.
-func (e Engines) these(names []hearth.TableFormat) []format {
-	known := e.formats
-	if known == nil {
-		known = tableFormats
-	}
-	return slices.DeleteFunc(slices.Clone(known), func(f format) bool { return !slices.Contains(names, f.name) })
+// tableFormats are the newest that are made for Spark 3.5.
+var tableFormats = []format{
+	delta.as("Delta 3.3.3",
+		mavenJar("io.delta", "delta-spark_2.12", "3.3.3", 7123349, "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc"),
+		mavenJar("io.delta", "delta-storage", "3.3.3", 32289, "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901"),
+		ownJar("hearth-delta", deltaJar),
+	),
+	iceberg.as("Iceberg 1.12.0",
+		mavenJar("org.apache.iceberg", "iceberg-spark-runtime-3.5_2.12", "1.12.0", 48252525, "8dd8c90e54ed1a20f2461309d047a255ee56382eb7c0a46162b27a4936fd86dc"),
+	),
+}
+
+// these are the line's formats of the names, in their own order and each once.
+func (l line) these(names []hearth.TableFormat) []format {
+	return slices.DeleteFunc(slices.Clone(l.formats), func(f format) bool { return !slices.Contains(names, f.name) })
 }
 
 // InstallFormats loads the jars of the formats that the engine does not have,
@@ -89,7 +93,7 @@ func (e Engines) these(names []hearth.TableFormat) []format {
 // KindUnavailable, with what to do, when the disk or the network lacks something.
 func (e Engines) InstallFormats(ctx context.Context, version string, names []hearth.TableFormat, progress Progress) error {
 	dir := e.jarsDir(version)
-	wanted := slices.DeleteFunc(e.these(names), func(f format) bool {
+	wanted := slices.DeleteFunc(e.line(version).these(names), func(f format) bool {
 		return len(lacking(dir, f.jars)) == 0 && checkSums(dir, f.jars) == ""
 	})
 	if len(wanted) == 0 {
@@ -130,16 +134,21 @@ func (e Engines) InstallFormats(ctx context.Context, version string, names []hea
 func (e Engines) With(engine *Engine, names []hearth.TableFormat) (*Engine, error) {
 	with := *engine
 	with.ClassPath = slices.Clone(engine.ClassPath) // before it all that the archive was made with
-	with.formats = e.these(names)
+	l := e.line(engine.Version)
+	with.formats = l.these(names)
+	if len(with.formats) > 1 && !l.both {
+		return nil, hearth.Errorf(hearth.KindUnavailable, "The setting table_formats of the session's workgroup asks for more than one format, and a session on Spark %s can have one. "+
+			"Name one there and start the server again.", l.name)
+	}
 	for _, f := range with.formats {
 		if lacks := lacking(e.jarsDir(engine.Version), f.jars); len(lacks) > 0 {
 			return nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s lacks what the setting table_formats of the session's workgroup asks for: %s. "+
-				"Get it with `hearth engines install --with %s`.", engine.Version, strings.Join(lacks, ", "), f.name)
+				"Get it with `hearth engines install %s --with %s`.", engine.Version, strings.Join(lacks, ", "), engine.Version, f.name)
 		}
 		if engine.Java.feature() < f.java {
 			return nil, hearth.Errorf(hearth.KindUnavailable, "%s, which the setting table_formats of the session's workgroup asks for, needs Java %d, and the engine runs on Java %s. "+
-				"Name the java program of a Java %d in the setting java, remove %s and run `hearth engines install --with %s`.",
-				f.title, f.java, engine.Java.Version, f.java, e.dir(engine.Version), f.name)
+				"Name the java program of a Java %d in the setting java, remove %s and run `hearth engines install %s --with %s`.",
+				f.title, f.java, engine.Java.Version, f.java, e.dir(engine.Version), engine.Version, f.name)
 		}
 		for _, j := range f.jars {
 			with.ClassPath = append(with.ClassPath, filepath.Join(e.jarsDir(engine.Version), j.file()))

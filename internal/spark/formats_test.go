@@ -88,11 +88,11 @@ func TestEngines_InstallFormats(t *testing.T) {
 			if err := os.WriteFile(path, damage(shopJars["/org/ice/ice/1.0/ice-1.0.jar"]), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if c := f.CheckFormat(hearth.Iceberg); c.OK || !strings.Contains(c.Detail, "ice-1.0.jar") || c.Remedy == "" {
+			if c := f.CheckFormat(DefaultVersion, hearth.Iceberg); c.OK || !strings.Contains(c.Detail, "ice-1.0.jar") || c.Remedy == "" {
 				t.Errorf("checked %+v", c)
 			}
 			f.mustInstallFormats(hearth.Iceberg)
-			if c := f.CheckFormat(hearth.Iceberg); !c.OK {
+			if c := f.CheckFormat(DefaultVersion, hearth.Iceberg); !c.OK {
 				t.Errorf("checked %+v", c)
 			}
 		})
@@ -103,10 +103,10 @@ func TestEngines_InstallFormats(t *testing.T) {
 		if err := f.InstallFormats(t.Context(), DefaultVersion, []hearth.TableFormat{hearth.Delta}, nil); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "maven_url") {
 			t.Errorf("error %v", err)
 		}
-		if _, err := f.with(hearth.Delta); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "river-2.0.jar. Get it with `hearth engines install --with delta`") {
+		if _, err := f.with(hearth.Delta); hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "river-2.0.jar. Get it with `hearth engines install 3.5.7 --with delta`") {
 			t.Errorf("error %v", err)
 		}
-		if c := f.CheckFormat(hearth.Delta); c.OK || !strings.Contains(c.Detail, "river-2.0.jar") || c.Remedy == "" {
+		if c := f.CheckFormat(DefaultVersion, hearth.Delta); c.OK || !strings.Contains(c.Detail, "river-2.0.jar") || c.Remedy == "" {
 			t.Errorf("checked %+v", c)
 		}
 		if _, err := f.with(); err != nil {
@@ -167,7 +167,7 @@ func TestEngines_With_Archive(t *testing.T) {
 
 // knowing gives an engine that has formats.
 func knowing(names ...hearth.TableFormat) *Engine {
-	return &Engine{formats: Engines{}.these(names)}
+	return &Engine{Version: DefaultVersion, formats: lines[0].these(names)}
 }
 
 const (

@@ -52,16 +52,17 @@ func (e *Engine) checkCatalogs(launch hearth.Launch) error {
 	if launch.Properties["spark.driver.extraClassPath"] != "" {
 		return nil
 	}
+	known := e.line().formats
 	for _, name := range slices.Sorted(maps.Keys(launch.Properties)) {
 		if !strings.HasPrefix(name, catalogs) {
 			continue
 		}
 		class := launch.Properties[name]
-		i := slices.IndexFunc(tableFormats, func(f format) bool { return strings.HasPrefix(class, f.classes) })
+		i := slices.IndexFunc(known, func(f format) bool { return strings.HasPrefix(class, f.classes) })
 		if i < 0 {
 			continue
 		}
-		f := tableFormats[i]
+		f := known[i]
 		has := slices.ContainsFunc(e.formats, func(g format) bool { return g.name == f.name })
 		switch brings := launch.Properties["spark.jars"] != "" || launch.Properties["spark.jars.packages"] != ""; {
 		case !has && !brings:

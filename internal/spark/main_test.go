@@ -16,7 +16,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // there.
 func realEngine(t testing.TB) *Engine {
 	t.Helper()
-	engine, err := realEngines().Install(t.Context(), DefaultVersion, TerminalProgress(os.Stderr))
+	return realEngineOf(t, DefaultVersion)
+}
+
+func realEngineOf(t testing.TB, version string) *Engine {
+	t.Helper()
+	engine, err := realEngines().Install(t.Context(), version, TerminalProgress(os.Stderr))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -219,17 +219,10 @@ func (e Engines) jarsDir(version string) string { return filepath.Join(e.dir(ver
 // class path.
 func (e Engines) addedJars(version string) []string {
 	var files []string
-	for _, j := range e.jars() {
+	for _, j := range e.line(version).jars {
 		files = append(files, filepath.Join(e.jarsDir(version), j.file()))
 	}
 	return files
-}
-
-func (e Engines) jars() []jar {
-	if e.pinned != nil {
-		return append([]jar{commitJar}, e.pinned...)
-	}
-	return append([]jar{commitJar}, s3Jars...)
 }
 
 // installJars makes the class path. Jars that are there already, whole, are not
@@ -241,13 +234,16 @@ func (i *installation) installJars(ctx context.Context) error {
 	}
 	from := i.repository(i.tell)
 	defer from.client.CloseIdleConnections()
-	for _, j := range i.jars() {
+	for _, j := range i.line.jars {
 		if err := from.fetch(ctx, j, dir); err != nil {
 			return err
 		}
 	}
 	spark, err := classPath(i.engine.SparkHome)
 	if err != nil {
+		return err
+	}
+	if spark, err = unsigned(spark, dir); err != nil {
 		return err
 	}
 	i.engine.ClassPath = append(spark, i.addedJars(i.engine.Version)...)
@@ -257,7 +253,7 @@ func (i *installation) installJars(ctx context.Context) error {
 // missingJars are those that the engine should have beside Spark's own, and
 // does not: it was made by an earlier Hearth, or somebody removed them.
 func (e Engines) missingJars(engine *Engine) []string {
-	missing := lacking(e.jarsDir(engine.Version), e.jars())
+	missing := lacking(e.jarsDir(engine.Version), e.line(engine.Version).jars)
 	for _, file := range e.addedJars(engine.Version) {
 		if name := filepath.Base(file); !slices.Contains(engine.ClassPath, file) && !slices.Contains(missing, name) {
 			missing = append(missing, name)

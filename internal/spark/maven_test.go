@@ -196,7 +196,7 @@ func TestEngines_Install_RepairsJars(t *testing.T) {
 		if settings := engine.settings(launch, t.TempDir(), Store{Endpoint: "http://127.0.0.1:1"}); settings["spark.sql.sources.commitProtocolClass"] != "" {
 			t.Error("drivers are told of a class that they do not have")
 		}
-		for _, c := range f.Checks(t.Context()) {
+		for _, c := range f.Checks(t.Context(), DefaultVersion) {
 			if c.Name == "S3" && (c.OK || !strings.Contains(c.Detail, "one-1.0.jar")) {
 				t.Errorf("checked %+v", c)
 			}
@@ -207,22 +207,32 @@ func TestEngines_Install_RepairsJars(t *testing.T) {
 // TestOwnJars proves that the jars in this package are their sources, compiled.
 // Run internal/spark/java/compile.py with an engine's Python to make one again.
 func TestOwnJars(t *testing.T) {
-	engine := realFormats(t, hearth.TableFormats()...)
-	for sources, jar := range map[string][]byte{"CommitProtocol.java": commitProtocol, "LogStore.java,Catalog.java": deltaJar} {
-		t.Run(sources, func(t *testing.T) {
-			made := filepath.Join(t.TempDir(), "made.jar")
-			others := slices.DeleteFunc(slices.Clone(engine.ClassPath), func(file string) bool { return strings.HasPrefix(file, engine.SparkHome) })
-			compile := exec.CommandContext(t.Context(), engine.Python.Program, append([]string{filepath.Join("java", "compile.py"), sources, made}, others...)...)
-			compile.Env = append(os.Environ(), "JAVA_HOME="+engine.Java.Home, "SPARK_HOME="+engine.SparkHome)
+	onSpark3, onSpark4 := realFormats(t, hearth.TableFormats()...), realEngineOf(t, spark41.version)
+	for name, made := range map[string]struct {
+		on      *Engine
+		sources string
+		jar     []byte
+	}{
+		"commits":        {onSpark3, "CommitProtocol.java", commitProtocol},
+		"Delta":          {onSpark3, "LogStore.java,Catalog.java", deltaJar},
+		"Spark Connect":  {onSpark3, "Connect.java", connectServer},
+		"pages, Spark 3": {onSpark3, "Pages.java", pages},
+		"pages, Spark 4": {onSpark4, "Pages.java", jakartaPages},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "made.jar")
+			others := slices.DeleteFunc(slices.Clone(made.on.ClassPath), func(file string) bool { return strings.HasPrefix(file, made.on.SparkHome) })
+			compile := exec.CommandContext(t.Context(), made.on.Python.Program, append([]string{filepath.Join("java", "compile.py"), made.sources, file}, others...)...)
+			compile.Env = append(os.Environ(), "JAVA_HOME="+made.on.Java.Home, "SPARK_HOME="+made.on.SparkHome)
 			if out, err := compile.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			content, err := os.ReadFile(made)
+			content, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(classes(t, content), classes(t, jar)) {
-				t.Errorf("the jar is not %s of java/, compiled", sources)
+			if !bytes.Equal(classes(t, content), classes(t, made.jar)) {
+				t.Errorf("the jar is not %s of java/, compiled", made.sources)
 			}
 		})
 	}

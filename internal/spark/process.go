@@ -32,7 +32,7 @@ var libraryPath = map[bool]string{false: "LD_LIBRARY_PATH", true: "DYLD_LIBRARY_
 // Everything else, its secrets among them, stays with the server.
 var inherited = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"}
 
-// moduleOptions are those that Spark 3.5's own launcher gives the JVM
+// moduleOptions are those that Spark's own launcher gives the JVM since 3.5
 // (org.apache.spark.launcher.JavaModuleOptions). Java 8 does not know them.
 var moduleOptions = []string{
 	"--add-opens=java.base/java.lang=ALL-UNNAMED",
@@ -61,7 +61,7 @@ var moduleOptions = []string{
 // does not have here, and KindUnavailable when the engine has been damaged.
 func (e *Engine) Processes(launch hearth.Launch, bundle string, store Store) (kernel shim.Process, jvm *shim.Process, err error) {
 	if !executable(e.Java.Program) {
-		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with `hearth engines install`.", e.Version, e.Java.Program)
+		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The engine Spark %s has lost its Java, %s. Repair it with %s.", e.Version, e.Java.Program, installCommand(e.Version))
 	}
 	if err := checkDirectory(launch.WorkingDirectory); err != nil {
 		return shim.Process{}, nil, err
@@ -75,8 +75,10 @@ func (e *Engine) Processes(launch hearth.Launch, bundle string, store Store) (ke
 			return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(bundle, shim.TemporaryDir), 0o700); err != nil {
-		return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
+	for _, dir := range []string{shim.TemporaryDir, shim.EventsDir} {
+		if err := os.MkdirAll(filepath.Join(bundle, dir), 0o700); err != nil {
+			return shim.Process{}, nil, hearth.Errorf(hearth.KindUnavailable, "The driver's files cannot be written: %w.", err)
+		}
 	}
 	env := e.environment(launch, store)
 	gateway := filepath.Join(bundle, shim.GatewayFile)
@@ -134,6 +136,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 		"spark.local.dir":                           filepath.Join(bundle, shim.TemporaryDir),
 		"spark.sql.execution.arrow.pyspark.enabled": "true", // as on Athena
 		"spark.ui.enabled":                          "true",
+		"spark.ui.killEnabled":                      "false", // what runs is stopped where Hearth knows of it
 		"spark.ui.port":                             "0",     // a free one
 		"spark.ui.showConsoleProgress":              "false", // standard error is the code's own
 	}
@@ -145,6 +148,7 @@ func (e *Engine) settings(launch hearth.Launch, bundle string, store Store) map[
 		maps.Copy(settings, store.properties(bundle))
 		withOwnKey(settings, launch)
 	}
+	maps.Copy(settings, e.pages(bundle))
 	maps.Copy(settings, e.catalog(launch.Properties, bundle))
 	formats, instead := e.formatSettings(launch.Properties)
 	maps.Copy(settings, formats)
@@ -163,15 +167,22 @@ func (e *Engine) heap() string {
 	return e.memory
 }
 
-// environment is the whole environment of both processes.
-func (e *Engine) environment(launch hearth.Launch, store Store) []string {
-	env := map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin"}
+// Inherited is what drivers get of this process's environment.
+func Inherited() map[string]string {
+	env := make(map[string]string)
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		if slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_") {
 			env[name] = value
 		}
 	}
+	return env
+}
+
+// environment is the whole environment of both processes.
+func (e *Engine) environment(launch hearth.Launch, store Store) []string {
+	env := map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin"}
+	maps.Copy(env, Inherited())
 	// What code starts by name is the engine's own.
 	env["PATH"] = filepath.Dir(e.Python.Program) + string(filepath.ListSeparator) + env["PATH"]
 	env["JAVA_HOME"] = e.Java.Home
@@ -193,9 +204,10 @@ func (e *Engine) environment(launch hearth.Launch, store Store) []string {
 func (e *Engine) javaCommand(settings map[string]string, bundle string) []string {
 	command := []string{e.Java.Program, "-XX:+IgnoreUnrecognizedVMOptions"}
 	if e.Java.feature() > 8 {
-		command = append(command, moduleOptions...)
+		command = append(command, e.line().options...)
 	}
-	command = append(command, memoryOptions(settings["spark.driver.memory"])...)
+	command = append(command, compilerOptions...)
+	command = append(command, memoryOptions(settings["spark.driver.memory"], settings["spark.master"])...)
 	classPath := e.ClassPath
 	if extra := settings["spark.driver.extraClassPath"]; extra != "" {
 		// Spark promises to put it in front, where no archive fits.
@@ -204,8 +216,10 @@ func (e *Engine) javaCommand(settings map[string]string, bundle string) []string
 		command = append(command, archiveOptions(e.Archive.File)...)
 	}
 	return append(command,
+		"-XX:-UsePerfData", // no file outside the bundle, and no counters that wake an idle Java 20 times a second
 		"-Djava.io.tmpdir="+filepath.Join(bundle, shim.TemporaryDir),
 		"-XX:ErrorFile="+filepath.Join(bundle, "java-crash.log"), // not into the directory that the code works in
+		"-Dlog4j2.disableJmx=true",                               // nobody asks it, and it takes a tenth of a second of a start
 		"-Dlog4j2.configurationFile=file:"+filepath.Join(bundle, loggingFile),
 		"-Dhearth.driver.log="+filepath.Join(bundle, shim.LogFile),
 		"-cp", strings.Join(classPath, string(filepath.ListSeparator)),
@@ -220,11 +234,28 @@ func archiveOptions(file string) []string {
 	return []string{"-XX:+UnlockDiagnosticVMOptions", "-XX:ArchiveRelocationMode=0", "-Xshare:auto", "-XX:SharedArchiveFile=" + file}
 }
 
-// memoryOptions size the heap and choose its collector. The parallel one takes
-// less time than G1 at the start and not more in long queries. A heap that
-// begins small leaves a driver that has little to do with little.
-func memoryOptions(heap string) []string {
-	return []string{"-Xms64m", "-Xmx" + javaSize(heap), "-XX:+UseParallelGC"}
+// compilerOptions have the optimizing compiler wait until code has run ten times
+// as often as by default. Of a start it compiles far less then, which otherwise
+// is a seventh of the work. The loops of a query get there in milliseconds.
+var compilerOptions = []string{
+	"-XX:Tier4InvocationThreshold=50000", "-XX:Tier4MinInvocationThreshold=6000",
+	"-XX:Tier4CompileThreshold=150000", "-XX:Tier4BackEdgeThreshold=400000",
+}
+
+// oneThread are the masters with which one thread that collects keeps up.
+var oneThread = []string{"local", "local[1]", "local[2]"}
+
+// memoryOptions size the heap and choose its collector. A heap that begins small
+// leaves a driver that has little to do with little; one that has become large
+// shrinks when the kernel asks for a collection. The serial collector starts with
+// less work than the parallel one, needs less memory for itself, and gives back
+// all that it does not use, where the parallel one keeps what new objects had.
+func memoryOptions(heap, master string) []string {
+	options := []string{"-Xms64m", "-Xmx" + javaSize(heap)}
+	if slices.Contains(oneThread, master) {
+		return append(options, "-XX:+UseSerialGC", "-XX:-ShrinkHeapInSteps")
+	}
+	return append(options, "-XX:+UseParallelGC", "-XX:+UseAdaptiveSizePolicyWithSystemGC")
 }
 
 // javaSize turns a size as Spark writes it, 512 (megabytes), 512mb, 2g, into

@@ -3,6 +3,7 @@ package spark
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,21 @@ func TestEngine_Processes(t *testing.T) {
 		}
 	})
 
+	t.Run("have a collector that is as large as the driver", func(t *testing.T) {
+		collector := regexp.MustCompile(`-XX:\+Use(Serial|Parallel|G1)GC`)
+		for master, want := range map[string]string{
+			"local": "-XX:+UseSerialGC", "local[2]": "-XX:+UseSerialGC",
+			"local[3]": "-XX:+UseParallelGC", "local[*]": "-XX:+UseParallelGC", "spark://elsewhere:7077": "-XX:+UseParallelGC",
+		} {
+			launch := launch
+			launch.Master = master
+			_, jvm := processes(t, pretended(t), launch, t.TempDir())
+			if got := collector.FindAllString(strings.Join(jvm.Argv, " "), -1); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: %v", master, got)
+			}
+		}
+	})
+
 	t.Run("keep a session's properties to themselves", func(t *testing.T) {
 		bundle := t.TempDir()
 		launch := launch
@@ -82,6 +98,54 @@ func TestEngine_Processes(t *testing.T) {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("lacks %q:\n%s", want, text)
 			}
+		}
+	})
+
+	t.Run("show Spark's pages with a secret, and write down what a history server shows", func(t *testing.T) {
+		settings := func(engine *Engine, properties map[string]string) (bundle, text string) {
+			t.Helper()
+			bundle = t.TempDir()
+			launch := launch
+			launch.Properties = properties
+			processes(t, engine, launch, bundle)
+			content, err := os.ReadFile(filepath.Join(bundle, propertiesFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bundle, string(content)
+		}
+		onSpark4 := pretended(t)
+		onSpark4.ClassPath = append(onSpark4.ClassPath, "/jars/"+jakartaPagesJar.file())
+		if _, guarded := settings(onSpark4, nil); !strings.Contains(guarded, "spark.ui.filters=hearth.Pages\n") || strings.Contains(guarded, "spark.ui.enabled=false\n") {
+			t.Errorf("the pages of Spark 4 are not there, or not guarded:\n%s", guarded)
+		}
+		engine := pretended(t)
+		engine.ClassPath = append(engine.ClassPath, "/jars/"+pagesJar.file())
+		engine.eventLogs = true
+		bundle, one := settings(engine, nil)
+		_, other := settings(engine, nil)
+		secret := regexp.MustCompile(`spark\.hearth\.Pages\.param\.secret=(\S{20,})\n`)
+		if !strings.Contains(one, "spark.ui.filters=hearth.Pages\n") || secret.FindString(one) == "" || secret.FindString(one) == secret.FindString(other) {
+			t.Errorf("the pages are not guarded:\n%s", one)
+		}
+		events := filepath.Join(bundle, shim.EventsDir)
+		for _, want := range []string{"spark.eventLog.enabled=true\n", "spark.eventLog.dir=file\\://" + events + "\n", "spark.eventLog.compress=true\n", "spark.ui.killEnabled=false\n"} {
+			if !strings.Contains(one, want) {
+				t.Errorf("lacks %q:\n%s", want, one)
+			}
+		}
+		if info, err := os.Stat(events); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%v, %v", info, err)
+		}
+		if _, own := settings(engine, map[string]string{"spark.eventLog.enabled": "false"}); !strings.Contains(own, "spark.eventLog.enabled=false\n") {
+			t.Errorf("a session cannot switch it off:\n%s", own)
+		}
+		engine.eventLogs = false
+		if _, off := settings(engine, nil); strings.Contains(off, "eventLog") {
+			t.Errorf("it is not switched off:\n%s", off)
+		}
+		if _, old := settings(pretended(t), nil); strings.Contains(old, "hearth.Pages") || !strings.Contains(old, "spark.ui.enabled=false\n") {
+			t.Errorf("drivers are told of a class that they do not have, or show pages unguarded:\n%s", old)
 		}
 	})
 

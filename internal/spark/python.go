@@ -26,10 +26,6 @@ func (p Python) minor() string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// pythons are the versions that Spark 3.5 and the packages beside it run on, the
-// best first: 3.11 is the newest one that Spark 3.5 is tested with.
-var pythons = []string{"3.11", "3.10", "3.9", "3.12"}
-
 const pythonRemedy = "Install Python 3.11 with its venv module (Debian and Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.11), " +
 	"or name one in the setting python"
 
@@ -66,10 +62,10 @@ func probePython(ctx context.Context, program string) (pythonFound, error) {
 	return found, json.Unmarshal(out, &found)
 }
 
-func (f pythonFound) check() error {
+func (l line) checkPython(f pythonFound) error {
 	switch {
-	case !slices.Contains(pythons, f.minor()):
-		return fmt.Errorf("%s is Python %s, and Spark 3.5 needs 3.9 to 3.12", f.Program, f.Version)
+	case !slices.Contains(l.pythons, f.minor()):
+		return fmt.Errorf("%s is Python %s, and Spark %s needs %s", f.Program, f.Version, l.name, oneOf(l.pythons))
 	case len(f.Missing) > 0:
 		return fmt.Errorf("%s (Python %s) lacks the module %s", f.Program, f.Version, strings.Join(f.Missing, ", "))
 	}
@@ -78,11 +74,11 @@ func (f pythonFound) check() error {
 
 // findPython takes the wanted program, or looks for the best one in dirs. It
 // returns KindUnavailable with what was found instead.
-func findPython(ctx context.Context, wanted string, dirs []string) (Python, error) {
+func (l line) findPython(ctx context.Context, wanted string, dirs []string) (Python, error) {
 	if wanted != "" {
 		found, err := probePython(ctx, wanted)
 		if err == nil {
-			err = found.check()
+			err = l.checkPython(found)
 		}
 		if err != nil {
 			return Python{}, hearth.Errorf(hearth.KindUnavailable, "The Python that is set cannot be used: %v. %s.", err, pythonRemedy)
@@ -92,7 +88,7 @@ func findPython(ctx context.Context, wanted string, dirs []string) (Python, erro
 	var best Python
 	var refused []string
 	tried := make(map[string]bool)
-	for _, name := range append(pythonNames(), "python3", "python") {
+	for _, name := range append(l.pythonNames(), "python3", "python") {
 		for _, dir := range dirs {
 			program := filepath.Join(dir, name)
 			if !executable(program) {
@@ -103,14 +99,14 @@ func findPython(ctx context.Context, wanted string, dirs []string) (Python, erro
 				continue
 			}
 			tried[found.Program] = true
-			if err := found.check(); err != nil {
+			if err := l.checkPython(found); err != nil {
 				refused = append(refused, err.Error())
 				continue
 			}
-			if best.Program == "" || slices.Index(pythons, found.minor()) < slices.Index(pythons, best.minor()) {
+			if best.Program == "" || slices.Index(l.pythons, found.minor()) < slices.Index(l.pythons, best.minor()) {
 				best = found.Python
 			}
-			if best.minor() == pythons[0] {
+			if best.minor() == l.pythons[0] {
 				return best, nil
 			}
 		}
@@ -128,8 +124,8 @@ func findPython(ctx context.Context, wanted string, dirs []string) (Python, erro
 	return best, nil
 }
 
-func pythonNames() (names []string) {
-	for _, version := range pythons {
+func (l line) pythonNames() (names []string) {
+	for _, version := range l.pythons {
 		names = append(names, "python"+version)
 	}
 	return names

@@ -32,10 +32,10 @@ func fakePython(t testing.TB, path, version string, missing ...string) string {
 	return script(t, path, fmt.Sprintf(`echo '{"program": "%s", "version": "%s", "missing": %s}'`, path, version, list))
 }
 
-func TestFindPython(t *testing.T) {
+func TestLine_FindPython(t *testing.T) {
 	find := func(t *testing.T, wanted string, dirs ...string) (Python, error) {
 		t.Helper()
-		return findPython(t.Context(), wanted, dirs)
+		return lines[0].findPython(t.Context(), wanted, dirs)
 	}
 
 	t.Run("takes 3.11 before all others, wherever it is", func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestFindPython(t *testing.T) {
 		missing []string
 		want    string
 	}{
-		"a version that Spark does not run on":  {"3.13.0", nil, "is Python 3.13.0, and Spark 3.5 needs 3.9 to 3.12"},
+		"a version that Spark does not run on":  {"3.13.0", nil, "is Python 3.13.0, and Spark 3.5 needs 3.11 (or 3.10, or 3.9, or 3.12)"},
 		"a Python without the means for a venv": {"3.11.2", []string{"ensurepip"}, "(Python 3.11.2) lacks the module ensurepip"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {

@@ -209,7 +209,7 @@ func TestEngines_Install_Repair(t *testing.T) {
 	t.Run("brings a Java again whose files are gone", func(t *testing.T) {
 		f := newFactory(t)
 		made := f.mustInstall(nil)
-		i := &installation{Engines: f.Engines, dir: f.Engines.dir(DefaultVersion), engine: made}
+		i := &installation{Engines: f.Engines, line: lines[0], dir: f.Engines.dir(DefaultVersion), engine: made}
 		for range 2 {
 			java, err := i.bringJava(t.Context())
 			if err != nil || !java.Brought || !java.unchanged() {

@@ -58,9 +58,11 @@ func (s *Store) Apply(ctx context.Context, change hearth.Change) error {
 			}
 		}
 		if c := change.Session; c != nil && c.To.Ended() {
-			return s.refuseAlone(ctx, tx, c.ID)
+			if err := s.refuseAlone(ctx, tx, c.ID); err != nil {
+				return err
+			}
 		}
-		return nil
+		return s.addUnsynced(ctx, tx, change.Unsynced)
 	})
 }
 

@@ -68,8 +68,8 @@ func BenchmarkSession(b *testing.B) {
 	})
 }
 
-// BenchmarkApply makes one step, with its event and its disk sync.
-func BenchmarkApply(b *testing.B) {
+// BenchmarkTransition makes one step, with its event and its disk sync.
+func BenchmarkTransition(b *testing.B) {
 	benchmark(b, func(b *testing.B, store *Store, session hearth.Session) {
 		to := []hearth.SessionState{hearth.SessionBusy, hearth.SessionIdle}
 		for i := 0; b.Loop(); i++ {
@@ -114,6 +114,16 @@ func BenchmarkLiveSessions(b *testing.B) {
 		for b.Loop() {
 			if live, err := store.LiveSessions(b.Context()); len(live) != 1 || err != nil {
 				b.Fatal(len(live), err)
+			}
+		}
+	})
+}
+
+func BenchmarkClaims(b *testing.B) {
+	benchmark(b, func(b *testing.B, store *Store, _ hearth.Session) {
+		for b.Loop() {
+			if claims, err := store.Claims(b.Context()); len(claims) != 1 || err != nil {
+				b.Fatal(len(claims), err)
 			}
 		}
 	})

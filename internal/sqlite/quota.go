@@ -43,7 +43,7 @@ func (s *Store) enter(ctx context.Context, tx *sql.Tx, session hearth.Session, q
 	}
 	waiting, err := quotas.Enter(live, session.Claim())
 	if err == nil && waiting != "" {
-		session.Waiting, session.StateChangeReason = true, waiting
+		session.Waiting, session.State, session.StateChangeReason = true, hearth.SessionCreating, waiting
 	}
 	return session, err
 }

@@ -33,6 +33,7 @@ type records struct {
 		Token hearth.Token
 		Of    string // the id of what it made
 	}
+	ConnectTokens []hearth.ConnectToken
 }
 
 // released lists the databases of testdata: one of each schema that was
@@ -164,6 +165,11 @@ func readAll(t *testing.T, store *Store, want records) (got records) {
 		check(err)
 	}
 	got.Tokens = want.Tokens
+	for _, token := range want.ConnectTokens {
+		found, err := store.ConnectToken(ctx, token.Digest)
+		check(err)
+		got.ConnectTokens = append(got.ConnectTokens, found)
+	}
 	return got
 }
 

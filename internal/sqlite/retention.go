@@ -30,6 +30,7 @@ func (s *Store) DeleteEnded(ctx context.Context, before time.Time, limit int) (i
 		}
 		for _, statement := range []string{
 			`DELETE FROM events WHERE session_id IN (SELECT value FROM json_each(?))`,
+			`DELETE FROM connect_tokens WHERE session_id IN (SELECT value FROM json_each(?))`,
 			`DELETE FROM calculations WHERE session_id IN (SELECT value FROM json_each(?))`,
 			`DELETE FROM sessions WHERE id IN (SELECT value FROM json_each(?))`,
 		} {

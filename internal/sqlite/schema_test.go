@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,11 +76,17 @@ func TestSchema_JSON(t *testing.T) {
 	}
 }
 
-// A listing costs what its page has, however many rows there are.
+// A listing costs what its page has, however many rows there are, and what is
+// asked for by a key costs one row. The database keeps no statistics, so that
+// plans are the same for a few rows and for many.
 func TestSchema_ListingsGoByIndex(t *testing.T) {
 	store := mustOpen(t, database(t))
 	defer closed(t, store)
-	plan := func(t *testing.T, query string, args []any) {
+	const (
+		listOfStates = "SCAN json_each VIRTUAL TABLE INDEX 1:" // of a parameter
+		sortedLive   = "USE TEMP B-TREE FOR ORDER BY"          // of what the index has found
+	)
+	plan := func(t *testing.T, query string, args []any, fine ...string) {
 		t.Helper()
 		rows, err := store.read.Query("EXPLAIN QUERY PLAN "+query, args...)
 		if err != nil {
@@ -89,7 +96,7 @@ func TestSchema_ListingsGoByIndex(t *testing.T) {
 			var id, parent, unused int
 			var detail string
 			err := r.Scan(&id, &parent, &unused, &detail)
-			if strings.HasPrefix(detail, "SCAN") || strings.Contains(detail, "TEMP B-TREE") {
+			if (strings.HasPrefix(detail, "SCAN") || strings.Contains(detail, "TEMP B-TREE")) && !slices.Contains(fine, detail) {
 				t.Errorf("%s: %s", query, detail)
 			}
 			return err
@@ -119,5 +126,12 @@ func TestSchema_ListingsGoByIndex(t *testing.T) {
 	t.Run("events", func(t *testing.T) { plan(t, selectEvents, []any{"id"}) })
 	t.Run("what ended long ago", func(t *testing.T) { plan(t, selectEndedBefore, []any{1, 10}) })
 	t.Run("results of ended sessions", func(t *testing.T) { plan(t, selectEndedResults, nil) })
+	t.Run("a session", func(t *testing.T) { plan(t, selectSession, []any{"id"}) })
+	t.Run("a calculation", func(t *testing.T) { plan(t, selectCalculation, []any{"id"}) })
+	t.Run("the session of a token", func(t *testing.T) { plan(t, selectSessionOfToken, []any{"scope", "value"}) })
+	t.Run("the calculation of a token", func(t *testing.T) { plan(t, selectCalculationOfToken, []any{"scope", "value"}) })
+	t.Run("a token for Spark Connect", func(t *testing.T) { plan(t, selectConnectToken, []any{"digest"}) })
+	t.Run("live sessions", func(t *testing.T) { plan(t, selectLiveSessions, []any{liveStates}, listOfStates, sortedLive) })
+	t.Run("claims", func(t *testing.T) { plan(t, selectClaims, []any{liveStates}, listOfStates, sortedLive) })
 	t.Run("what the removal of a calculation looks for", func(t *testing.T) { plan(t, "SELECT 1 FROM events WHERE calculation_id = ?", []any{"id"}) })
 }

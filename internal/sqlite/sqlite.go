@@ -122,13 +122,13 @@ func (s *Store) Close() error {
 
 // statements are those on the way of every request, compiled once.
 type statements struct {
-	session, claims, calculation, liveCalculation, events *sql.Stmt // on read
+	session, claims, calculation, liveCalculation, events, connectToken *sql.Stmt // on read
 
 	insertSession, sessionOfToken, sessionState, sessionEvent, stepSession, claimsNow, hasWorkGroup *sql.Stmt // on write
 
 	insertCalculation, calculationOfToken, calculationState, calculationEvent, stepCalculation, hasLive *sql.Stmt // on write
 
-	created *sql.Stmt // on write
+	created, unsynced *sql.Stmt // on write
 }
 
 func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
@@ -142,6 +142,7 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 		{read, &s.calculation, selectCalculation},
 		{read, &s.liveCalculation, selectLiveCalculation},
 		{read, &s.events, selectEvents},
+		{read, &s.connectToken, selectConnectToken},
 
 		{write, &s.insertSession, insertSession},
 		{write, &s.sessionOfToken, selectSessionOfToken},
@@ -159,6 +160,7 @@ func (s *statements) prepare(ctx context.Context, write, read *sql.DB) error {
 		{write, &s.hasLive, selectHasLive},
 
 		{write, &s.created, insertCreated},
+		{write, &s.unsynced, insertUnsynced},
 	} {
 		var err error
 		if *p.statement, err = p.on.PrepareContext(ctx, p.text); err != nil {

@@ -127,7 +127,9 @@ func (m *model) createSession(s hearth.Session, quotas hearth.Quotas, token *hea
 	if s.StateChangeReason, err = quotas.Enter(m.claims(), s.Claim()); err != nil {
 		return hearth.Session{}, false, err
 	}
-	s.Waiting = s.StateChangeReason != ""
+	if s.Waiting = s.StateChangeReason != ""; s.Waiting {
+		s.State = hearth.SessionCreating
+	}
 	m.sessions = append(m.sessions, s)
 	m.learn("session", token, s.ID)
 	m.log(hearth.Event{At: s.ModifiedAt, SessionID: s.ID, To: string(s.State), Reason: s.StateChangeReason})

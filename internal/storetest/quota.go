@@ -161,6 +161,17 @@ func (s suite) quotas(t *testing.T) {
 		}
 	})
 
+	t.Run("have a session that waits be CREATING, though a driver is there for it", func(t *testing.T) {
+		store := s.open(t)
+		if first := enter(t, store, sessionIn(hearth.SessionCreated), quotaOf(1, 1)); first.State != hearth.SessionCreated {
+			t.Errorf("the first is %s", first.State)
+		}
+		second := enter(t, store, sessionIn(hearth.SessionCreated), quotaOf(1, 1))
+		if events := eventsOf(t, store, second.ID); second.State != hearth.SessionCreating || len(events) != 1 || events[0].To != "CREATING" {
+			t.Errorf("it is %s; events %+v", second.State, events)
+		}
+	})
+
 	t.Run("give a token the session that waits", func(t *testing.T) {
 		store := s.open(t)
 		addSession(t, store, sessionIn(hearth.SessionIdle))

@@ -54,7 +54,7 @@ func (r *random) createSession(*rapid.T) {
 	wanted.ModifiedAt = wanted.StartedAt
 	quotas, token := r.quotas(), r.token()
 	if quotas.Limit(wanted.WorkGroup) {
-		wanted.State = hearth.SessionCreating
+		wanted.State, wanted.IdleSince = rapid.SampledFrom([]hearth.SessionState{hearth.SessionCreating, hearth.SessionCreated}).Draw(r.T, "state within a limit"), time.Time{}
 	}
 
 	want, wantCreated, wantErr := r.model.createSession(wanted, quotas, token)

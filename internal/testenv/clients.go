@@ -44,6 +44,27 @@ func DBT(t testing.TB) Clients {
 	return Clients{Python: filepath.Join(bin, "python"), Bin: bin}
 }
 
+// Spark's own clients of Spark Connect, with what they ask for. The first has
+// boto3, with which programs find a session to connect to. The second is the same
+// code as pyspark[connect] of its version, without the 400 MB of jars.
+var (
+	connectClient   = []string{"pyspark[connect]==3.5.7", "numpy<2", "pandas<3", "pyarrow<20", "setuptools<80", "boto3==1.43.11", "botocore==1.43.11"}
+	connectClient41 = []string{"pyspark-client==4.1.2", "pandas<3", "pyarrow<23"}
+)
+
+// ConnectClient installs Spark's client in the manner of PythonClients, and gives
+// a Python that has it: of the engine's version, as functions that travel need it.
+func ConnectClient(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(environmentOf(t, Python(t), connectClient), "bin", "python")
+}
+
+// ConnectClient41 is ConnectClient of Spark 4.1.
+func ConnectClient41(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(environmentOf(t, Spark41(t).Python.Program, connectClient41), "bin", "python")
+}
+
 // virtualEnvironment makes a folder with a Python that has the packages.
 func virtualEnvironment(t testing.TB, packages []string) string {
 	t.Helper()
@@ -51,6 +72,11 @@ func virtualEnvironment(t testing.TB, packages []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return environmentOf(t, python, packages)
+}
+
+func environmentOf(t testing.TB, python string, packages []string) string {
+	t.Helper()
 	dir := cached(t, "clients", python+" "+strings.Join(packages, " "))
 	if err := once(dir, func() error {
 		if err := run(python, "-m", "venv", dir); err != nil {

@@ -13,9 +13,20 @@ import (
 // `hearth run`. Test processes that need it at once wait for one another.
 func Engine(t testing.TB) *spark.Engine {
 	t.Helper()
-	engine, err := spark.Engines{Dir: config.Default().Engines}.Install(t.Context(), spark.DefaultVersion, func(r spark.Report) {
+	return install(t, spark.DefaultVersion)
+}
+
+// Spark41 is Engine for workgroups that have chosen Spark 4.1.
+func Spark41(t testing.TB) *spark.Engine {
+	t.Helper()
+	return install(t, spark.VersionOf(hearth.EngineSpark41))
+}
+
+func install(t testing.TB, version string) *spark.Engine {
+	t.Helper()
+	engine, err := spark.Engines{Dir: config.Default().Engines}.Install(t.Context(), version, func(r spark.Report) {
 		if r.Doing == "" && r.Name != "" {
-			t.Logf("installing Spark %s: %s", spark.DefaultVersion, r.Name)
+			t.Logf("installing Spark %s: %s", version, r.Name)
 		}
 	})
 	if err != nil {
@@ -31,11 +42,10 @@ func Python(t testing.TB) string {
 	return Engine(t).Python.Program
 }
 
-// TableFormats brings the engine all table formats, once.
-func TableFormats(t testing.TB) {
+// TableFormats brings an engine all table formats, once.
+func TableFormats(t testing.TB, engine *spark.Engine) {
 	t.Helper()
-	Engine(t)
-	err := spark.Engines{Dir: config.Default().Engines}.InstallFormats(t.Context(), spark.DefaultVersion, hearth.TableFormats(), nil)
+	err := spark.Engines{Dir: config.Default().Engines}.InstallFormats(t.Context(), engine.Version, hearth.TableFormats(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,11 @@ func Binary(t testing.TB) string {
 
 // Server is `hearth serve` with a home of its own.
 type Server struct {
-	URL  string // http://127.0.0.1:PORT, the same after a restart
-	Home string // its HEARTH_HOME
+	URL    string // http://127.0.0.1:PORT, the same after a restart
+	Home   string // its HEARTH_HOME
+	Binary string // the program
 
 	t       testing.TB
-	binary  string
 	args    []string
 	log     string
 	command *exec.Cmd
@@ -61,8 +61,8 @@ func ServeIn(t testing.TB, home, binary string, flags ...string) *Server {
 		URL:    "http://" + address,
 		Home:   home,
 		t:      t,
-		binary: binary,
-		args:   append([]string{"serve", "--listen", address}, flags...),
+		Binary: binary,
+		args:   append([]string{"serve", "--listen", address, "--warm-drivers", "0"}, flags...), // of a flag that is given twice the last counts
 		log:    filepath.Join(t.TempDir(), "serve.log"),
 	}
 	t.Cleanup(s.close)
@@ -155,7 +155,7 @@ func (s *Server) PID() int { return s.command.Process.Pid }
 
 // Command is a call of the binary that means this server.
 func (s *Server) Command(args ...string) *exec.Cmd {
-	command := exec.Command(s.binary, args...)
+	command := exec.Command(s.Binary, args...)
 	command.Env = Environment(s.Home)
 	return command
 }
@@ -164,7 +164,7 @@ func (s *Server) Command(args ...string) *exec.Cmd {
 // server with `eval "$(hearth env)"`, and nothing else of AWS.
 func (s *Server) ClientEnv() []string {
 	s.t.Helper()
-	shell := exec.Command("sh", "-c", `exports=$("$0" env) && eval "$exports" && env`, s.binary)
+	shell := exec.Command("sh", "-c", `exports=$("$0" env) && eval "$exports" && env`, s.Binary)
 	shell.Env = Environment(s.Home)
 	var complaint bytes.Buffer
 	shell.Stderr = &complaint

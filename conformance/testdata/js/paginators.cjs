@@ -4,7 +4,7 @@ const assert = require("node:assert");
 const sdk = require("@aws-sdk/client-athena");
 
 const client = new sdk.AthenaClient({});
-const session = process.argv[2];
+const [session, group] = process.argv.slice(2);
 
 async function all(paginate, input, list) {
   const items = [];
@@ -25,7 +25,7 @@ async function all(paginate, input, list) {
   assert.deepStrictEqual(submitted, submitted.toSorted((a, b) => b - a), "calculations are not newest first");
   assert.strictEqual(new Set(calculations.map((c) => c.CalculationExecutionId)).size, calculations.length);
 
-  const sessions = await all(sdk.paginateListSessions, { WorkGroup: "primary" }, "Sessions");
+  const sessions = await all(sdk.paginateListSessions, { WorkGroup: group }, "Sessions");
   assert.ok(sessions.some((s) => s.SessionId === session));
   const executors = await all(sdk.paginateListExecutors, { SessionId: session }, "ExecutorsSummary");
   assert.ok(Number.isInteger(executors[0].StartDateTime) && executors[0].StartDateTime > 1e12, "not milliseconds");
@@ -36,9 +36,9 @@ async function all(paginate, input, list) {
   const engines = await all(sdk.paginateListEngineVersions, {}, "EngineVersions");
   assert.ok(engines.some((e) => e.SelectedEngineVersion === "PySpark engine version 3"));
   const groups = await all(sdk.paginateListWorkGroups, {}, "WorkGroups");
-  assert.ok(groups.some((g) => g.Name === "primary"));
+  assert.ok(groups.some((g) => g.Name === group));
 
-  const arn = `arn:aws:athena:us-east-1:123456789012:workgroup/primary/session/${session}`;
+  const arn = `arn:aws:athena:us-east-1:123456789012:workgroup/${group}/session/${session}`;
   const Tags = Array.from({ length: 80 }, (_, i) => ({ Key: `k${String(i).padStart(2, "0")}`, Value: "v" }));
   await assert.rejects(client.send(new sdk.TagResourceCommand({ ResourceARN: arn, Tags })), sdk.InvalidRequestException);
   await client.send(new sdk.TagResourceCommand({ ResourceARN: arn, Tags: Tags.slice(0, 3) }));

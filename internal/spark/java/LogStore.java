@@ -1,12 +1,12 @@
 package hearth;
 
 import com.amazonaws.AmazonClientException;
-import com.amazonaws.AmazonServiceException;
 import com.amazonaws.services.s3.model.PutObjectRequest;
 import io.delta.storage.HadoopFileSystemLogStore;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.CopyOption;
 import java.nio.file.FileAlreadyExistsException;
@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
@@ -75,26 +76,20 @@ public class LogStore extends HadoopFileSystemLogStore {
         if (!overwrite && system.exists(path)) { // some stores do not know the condition
             throw new FileAlreadyExistsException(path.toString());
         }
-        File file = File.createTempFile("delta-log-", ".json"); // which can be sent again and again
         try {
-            Files.write(file.toPath(), content, new OpenOption[0]);
-            PutObjectRequest request = system.getRequestFactory().newPutObjectRequest(
-                system.pathToKey(path), system.getRequestFactory().newObjectMetadata(content.length), file);
-            if (!overwrite) {
-                request.putCustomRequestHeader("If-None-Match", "*");
+            if (system.hasPathCapability(path, Conditional.OPTION)) {
+                Conditional.put(system, path, content, overwrite);
+            } else {
+                FirstSDK.put(system, path, content, overwrite);
             }
-            system.getAmazonS3ClientForTesting("a commit to a Delta table").putObject(request);
-        } catch (AmazonClientException e) {
-            int status = e instanceof AmazonServiceException ? ((AmazonServiceException) e).getStatusCode() : 0;
-            if (status != 412 && status != 409) {
-                throw S3AUtils.translateException("commit", path, e);
+        } catch (IOException e) {
+            if (overwrite || !system.exists(path)) {
+                throw e;
             }
             // What is there may be this commit: its answer was lost, and it was sent again.
-            if (!system.exists(path) || !Arrays.equals(read(system, path), content)) {
+            if (!Arrays.equals(read(system, path), content)) {
                 throw new FileAlreadyExistsException(path.toString());
             }
-        } finally {
-            file.delete();
         }
     }
 
@@ -102,5 +97,42 @@ public class LogStore extends HadoopFileSystemLogStore {
         ByteArrayOutputStream content = new ByteArrayOutputStream();
         IOUtils.copyBytes(system.open(path), content, 4096, true);
         return content.toByteArray();
+    }
+
+    /** Hadoop's own way, since 3.4.2. */
+    private static class Conditional {
+        static final String OPTION = "fs.option.create.conditional.overwrite";
+
+        static void put(S3AFileSystem system, Path path, byte[] content, boolean overwrite) throws IOException {
+            FSDataOutputStreamBuilder file = system.createFile(path);
+            file.recursive();
+            file.overwrite(true);
+            if (!overwrite) {
+                file.opt(OPTION, true);
+            }
+            OutputStream to = (OutputStream) file.build();
+            to.write(content);
+            to.close();
+        }
+    }
+
+    /** What Hadoop before it leaves to AWS's first SDK. */
+    private static class FirstSDK {
+        static void put(S3AFileSystem system, Path path, byte[] content, boolean overwrite) throws IOException {
+            File file = File.createTempFile("delta-log-", ".json"); // which can be sent again and again
+            try {
+                Files.write(file.toPath(), content, new OpenOption[0]);
+                PutObjectRequest request = system.getRequestFactory().newPutObjectRequest(
+                    system.pathToKey(path), system.getRequestFactory().newObjectMetadata(content.length), file);
+                if (!overwrite) {
+                    request.putCustomRequestHeader("If-None-Match", "*");
+                }
+                system.getAmazonS3ClientForTesting("a commit to a Delta table").putObject(request);
+            } catch (AmazonClientException e) {
+                throw S3AUtils.translateException("commit", path, e);
+            } finally {
+                file.delete();
+            }
+        }
     }
 }
