@@ -75,6 +75,8 @@ func (e *Engine) checkArchive() Check {
 		c.Detail = "made for another build of Java than the one that is there now"
 	case !e.Archive.whole():
 		c.Detail = e.Archive.File + " is gone, or there only in part"
+	case e.Edition < edition:
+		c.Detail = "made by an earlier Hearth"
 	default:
 		return Check{Name: c.Name, OK: true, Detail: fmt.Sprintf("%s, %s", e.Archive.File, humanize.Bytes(uint64(e.Archive.Size)))}
 	}

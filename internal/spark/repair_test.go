@@ -3,6 +3,7 @@ package spark
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -205,6 +206,28 @@ func TestEngines_Install_Repair(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("of an engine that an earlier Hearth made in its way", func(t *testing.T) {
+		f := newFactory(t)
+		engine := f.mustInstall(nil)
+		engine.Edition = 0
+		// Its jars were signed ones, as they came with Spark.
+		makeJar(t, engine.ClassPath[1], "META-INF/KEY.SF", "a/B.class")
+		if err := engine.save(f.dir + "/engines/" + DefaultVersion); err != nil {
+			t.Fatal(err)
+		}
+		if c := engine.checkArchive(); c.OK || !strings.Contains(c.Detail, "an earlier Hearth") {
+			t.Errorf("doctor says %+v", c)
+		}
+		f.jars.badly(func(w http.ResponseWriter, _ *http.Request, _ []byte) { w.WriteHeader(503) }) // nothing is to be loaded
+		pips, starts := f.ran("-m pip"), f.ran("first_start.py")
+		for range 2 {
+			repaired := f.mustInstall(nil)
+			if want := filepath.Join(f.jarsDir(DefaultVersion), "a.jar"); repaired.Edition != edition || repaired.ClassPath[1] != want || f.ran("-m pip") != pips || f.ran("first_start.py") != starts+1 || !f.archived() {
+				t.Errorf("%+v", repaired)
+			}
+		}
+	})
 
 	t.Run("brings a Java again whose files are gone", func(t *testing.T) {
 		f := newFactory(t)

@@ -11,22 +11,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// makeJar makes a jar of files, which each say their own name.
+func makeJar(t testing.TB, path string, files ...string) string {
+	t.Helper()
+	f, err := os.Create(path)
+	w := zip.NewWriter(f)
+	for _, file := range files {
+		content, added := w.Create(file)
+		_, written := io.WriteString(content, "content of "+file)
+		err = errors.Join(err, added, written)
+	}
+	if err = errors.Join(err, w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestUnsigned(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
-	jar := func(name string, files ...string) string {
-		path := filepath.Join(from, name)
-		f, err := os.Create(path)
-		w := zip.NewWriter(f)
-		for _, file := range files {
-			content, added := w.Create(file)
-			_, written := io.WriteString(content, "content of "+file)
-			err = errors.Join(err, added, written)
-		}
-		if err = errors.Join(err, w.Close(), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	jar := func(name string, files ...string) string { return makeJar(t, filepath.Join(from, name), files...) }
 	plain := jar("plain.jar", "META-INF/MANIFEST.MF", "a/SIGNED.SF")
 	signed := jar("signed.jar", "META-INF/MANIFEST.MF", "META-INF/KEY.SF", "META-INF/KEY.RSA", "a/B.class", "META-INF/versions/9/OLD.SF")
 	broken := filepath.Join(from, "broken.jar")
