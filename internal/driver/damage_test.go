@@ -2,6 +2,7 @@ package driver_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,7 +148,8 @@ func TestDrivers_FilesRemoved(t *testing.T) {
 		b := newBench(t, often)
 		_, story := b.launch(hearth.Launch{SessionID: "one"})
 		shimID := b.identity("one").PID
-		if err := os.RemoveAll(b.path("one")); err != nil {
+		// At once: in the middle of a removal the driver would go on to write there.
+		if err := os.Rename(b.path("one"), filepath.Join(t.TempDir(), "removed")); err != nil {
 			t.Fatal(err)
 		}
 		if e := story.await(hearth.DriverExited); e.Exit != hearth.ExitFault || !strings.Contains(e.Reason, "somebody has removed its file") {

@@ -63,6 +63,11 @@ func (d *driver) followShim(ctx context.Context, f *following) error {
 	if err := f.heard(); err != nil {
 		return err
 	}
+	return d.hear(conn, f)
+}
+
+// hear takes what comes over a connection, and asks the shim when nothing does.
+func (d *driver) hear(conn *connection, f *following) error {
 	for asked := false; ; {
 		m, err := conn.receiveWithin(d.config.Heartbeat)
 		last := false
@@ -73,8 +78,8 @@ func (d *driver) followShim(ctx context.Context, f *following) error {
 				last, err = f.take(*m.Event, m.Next)
 			}
 		case errors.Is(err, errNothing) && !asked:
-			asked, err = true, conn.ping()
-			f.asked = time.Now()
+			_ = conn.ping() // a shim that has left cannot be asked; its last words may be here all the same
+			asked, err, f.asked = true, nil, time.Now()
 		case errors.Is(err, errNothing) && f.silence < d.config.LostAfter:
 			err = f.missed()
 		}
