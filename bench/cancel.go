@@ -29,15 +29,11 @@ const inTheMiddle = time.Second
 
 // cancel stops calculations in the middle.
 func cancel(ctx context.Context, b *bench) (err error) {
-	s, err := b.serve(ctx)
+	s, session, err := b.serveSession(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	session, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	driver, err := s.identity(session)
 	if err != nil {
 		return err

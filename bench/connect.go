@@ -35,15 +35,11 @@ func connect(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := b.serve(ctx)
+	s, session, err := b.serveSession(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	session, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	through, err := s.connectThrough(ctx, session)
 	if err != nil {
 		return err

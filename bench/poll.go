@@ -19,15 +19,11 @@ const lightDriver = "light_drivers = true"
 // poll measures requests a second. Every answer of Hearth is to a request whose
 // signature was verified.
 func poll(ctx context.Context, b *bench) (err error) {
-	s, err := b.serve(ctx, lightDriver)
+	s, session, err := b.serveSession(ctx, lightDriver)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	session, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	bare, bareURL, err := b.startBare(ctx)
 	if err != nil {
 		return err

@@ -33,15 +33,11 @@ for line in sys.stdin:
 // makes a start short may not slow what comes after it. Both are there all the
 // time and take turns, and who is first changes.
 func query(ctx context.Context, b *bench) (err error) {
-	s, err := b.serve(ctx)
+	s, session, err := b.serveSession(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	session, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	pyspark, err := b.startPlainQueries(ctx)
 	if err != nil {
 		return err

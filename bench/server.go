@@ -66,6 +66,19 @@ func (b *bench) serveWith(ctx context.Context, warm int, settings ...string) (*s
 	return s, nil
 }
 
+// serveSession is serve with a session that is IDLE.
+func (b *bench) serveSession(ctx context.Context, settings ...string) (*server, string, error) {
+	s, err := b.serve(ctx, settings...)
+	if err != nil {
+		return nil, "", err
+	}
+	session, err := s.session(ctx, nil)
+	if err != nil {
+		return nil, "", errors.Join(err, s.close())
+	}
+	return s, session, nil
+}
+
 // prepare makes the directory of a server that is to be started.
 func (b *bench) prepare(settings ...string) (*server, error) {
 	data, err := os.MkdirTemp(b.scratch, b.figure+"-")

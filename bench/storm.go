@@ -24,15 +24,11 @@ const pollPause = 20 * time.Millisecond
 
 // storm starts many sessions at once, and polls meanwhile.
 func storm(ctx context.Context, b *bench) (err error) {
-	s, err := b.serve(ctx, smallDrivers)
+	s, first, err := b.serveSession(ctx, smallDrivers)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	first, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	answered := b.ours(fmt.Sprintf("one of %d StartSession at once answered", b.Storm), "ms")
 	ready := b.ours("until such a session is IDLE", "ms")
 	polls := b.ours("GetSessionStatus meanwhile", "ms")

@@ -14,15 +14,11 @@ const (
 
 // trip measures round trips, and what a disk sync takes between them.
 func trip(ctx context.Context, b *bench) (err error) {
-	s, err := b.serve(ctx)
+	s, session, err := b.serveSession(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	session, err := s.session(ctx, nil)
-	if err != nil {
-		return err
-	}
 	synced := b.row("disk", "one fsync of 4 KB, between trips", "ms")
 	for _, code := range []string{codeNothing, codeCount} {
 		call := func() error { return s.calculate(ctx, session, code) }

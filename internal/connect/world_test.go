@@ -20,6 +20,7 @@ import (
 
 	"hearth"
 	"hearth/internal/authority"
+	"hearth/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -122,13 +123,13 @@ type world struct {
 	address string
 	roots   *x509.CertPool
 	client  *http.Client
-	log     *log
+	log     *testenv.Log
 }
 
 func newWorld(t testing.TB, n network, driver http.HandlerFunc, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
-		t: t, net: n, log: new(log), roots: x509.NewCertPool(),
+		t: t, net: n, log: new(testenv.Log), roots: x509.NewCertPool(),
 		app: &application{tokens: map[string]string{token: sessionID}, refusals: map[string]error{}, endpoints: map[string]hearth.Endpoint{}},
 	}
 	a, err := authority.Open(t.TempDir())
@@ -158,24 +159,6 @@ func newWorld(t testing.TB, n network, driver http.HandlerFunc, change ...func(*
 	})
 	w.client = w.newClient()
 	return w
-}
-
-// log is what the server has logged.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func (w *world) newClient(protocols ...func(*http.Protocols)) *http.Client {

@@ -47,12 +47,7 @@ func (w *world) sparkLink(sessionID string) hearth.Link {
 // inspect is a browser that has opened Spark's pages by a link.
 func (w *world) inspect(sessionID string) *browser {
 	w.t.Helper()
-	b := w.browser()
-	b.id = sessionID
-	if status, text := b.do(b.request("GET", w.sparkLink(sessionID).URL, nil)); status != http.StatusOK {
-		w.t.Fatalf("%d %s", status, text)
-	}
-	return b
+	return w.opens(sessionID, w.sparkLink(sessionID))
 }
 
 func page(w http.ResponseWriter, r *http.Request) {

@@ -280,9 +280,14 @@ func (w *world) browser() *browser {
 // visit is a browser that has opened a session by a link.
 func (w *world) visit(sessionID string) *browser {
 	w.t.Helper()
+	return w.opens(sessionID, w.link(sessionID))
+}
+
+func (w *world) opens(sessionID string, link hearth.Link) *browser {
+	w.t.Helper()
 	b := w.browser()
 	b.id = sessionID
-	if status, text := b.do(b.request("GET", w.link(sessionID).URL, nil)); status != http.StatusOK {
+	if status, text := b.do(b.request("GET", link.URL, nil)); status != http.StatusOK {
 		w.t.Fatalf("%d %s", status, text)
 	}
 	return b

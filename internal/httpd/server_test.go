@@ -2,9 +2,6 @@ package httpd_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,7 +11,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -844,26 +840,13 @@ func wantXML(t *testing.T, response *http.Response, body string, status int, cod
 // newCertificate makes a certificate for 127.0.0.1 that signs itself.
 func newCertificate(t *testing.T) (certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), roots *x509.CertPool) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	public, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(public)
+	now := time.Now()
+	public, key := testenv.Certificate(t, 1, now.Add(-time.Hour), now.Add(time.Hour))
+	pair, err := tls.X509KeyPair(public, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots = x509.NewCertPool()
-	roots.AddCert(parsed)
-	pair := &tls.Certificate{Certificate: [][]byte{public}, PrivateKey: private}
-	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair, nil }, roots
+	roots.AppendCertsFromPEM(public)
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }, roots
 }
